@@ -7,10 +7,12 @@ which cooperative it works. This file must never hold a query of the domain.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from enum import Enum as PythonEnum
+from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, Text, event, text
+from sqlalchemy import DateTime, Enum, MetaData, Text, event, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -35,6 +37,14 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text(),
+        # A state is stored as its word and read back as its StrEnum; the table's own CHECK bounds it.
+        StrEnum: Enum(
+            PythonEnum,
+            native_enum=False,
+            create_constraint=False,
+            length=32,
+            values_callable=lambda kind: [member.value for member in kind],
+        ),
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB(),
     }
