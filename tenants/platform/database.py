@@ -12,11 +12,13 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, Enum, MetaData, Text, event, text
+from sqlalchemy import DateTime, Enum, MetaData, Text, Uuid, event, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
+
+from tenants.platform import ids
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -47,6 +49,7 @@ class Base(DeclarativeBase):
         ),
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB(),
+        **{name: Uuid() for name in vars(ids).values() if getattr(name, "__supertype__", None) is UUID},
     }
 
 
