@@ -7,7 +7,7 @@ Programmer errors are asserts, never refusals. This file must never know a domai
 from collections.abc import Mapping
 from typing import ClassVar
 
-from tenants.platform.words import N_, _, spoken
+from tenants.platform.words import N_, _
 
 
 class Refusal(Exception):
@@ -19,7 +19,7 @@ class Refusal(Exception):
 
     status: ClassVar[int] = 409
     code: ClassVar[str] = "refused"
-    message: ClassVar[str] = N_("Cette action n’est pas possible.")
+    message: ClassVar[str] = N_("Cette action n'est pas possible.")
     default_field: ClassVar[str | None] = None
 
     def __init__(self, field: str | None = None, **facts: object) -> None:
@@ -29,7 +29,7 @@ class Refusal(Exception):
 
     def detail(self) -> str:
         """The sentence, in the reader's language."""
-        return _(self.message).format(**{name: spoken(name, fact) for name, fact in self.facts.items()})
+        return _(self.message, **self.facts)
 
     def field_errors(self) -> Mapping[str, str]:
         """The sentence by field, for a form."""
@@ -52,12 +52,20 @@ class Invalid(Refusal):
         return self.errors
 
 
+class Unreadable(Refusal):
+    """The request itself is malformed: its body is no JSON, its cursor was not made here."""
+
+    status = 400
+    code = "unreadable"
+    message = N_("Cette demande est illisible.")
+
+
 class NotFound(Refusal):
     """There is no such thing, or the reader may not know that there is."""
 
     status = 404
     code = "not_found"
-    message = N_("Cette page n’existe pas, ou vous n’y avez pas accès.")
+    message = N_("Cette page n'existe pas, ou vous n'y avez pas accès.")
 
 
 class NotSignedIn(Refusal):
@@ -73,21 +81,21 @@ class NotAllowed(Refusal):
 
     status = 403
     code = "not_allowed"
-    message = N_("Vous n’avez pas le droit de faire cela.")
+    message = N_("Vous n'avez pas le droit de faire cela.")
 
 
 class NotAMember(NotAllowed):
     """Signed in, but not a member of this cooperative."""
 
     code = "not_a_member"
-    message = N_("Vous n’êtes pas membre de cette coopérative.")
+    message = N_("Vous n'êtes pas membre de cette coopérative.")
 
 
 class ScopeMissing(NotAllowed):
     """The API token was not given the scope that this needs."""
 
     code = "scope_missing"
-    message = N_("Ce jeton n’a pas la portée « {scope} ».")
+    message = N_("Ce jeton n'a pas la portée « {scope} ».")
 
 
 class CrossSite(NotAllowed):
@@ -95,7 +103,7 @@ class CrossSite(NotAllowed):
 
     code = "cross_site"
     message = N_(
-        "Cet envoi ne vient pas d’une page d’Archipel ; rien n’a été fait. Rouvrez la page et recommencez."
+        "Cet envoi ne vient pas d'une page d'Archipel ; rien n'a été fait. Rouvrez la page et recommencez."
     )
 
 
@@ -104,7 +112,7 @@ class TooManyAttempts(Refusal):
 
     status = 429
     code = "too_many_attempts"
-    message = N_("Trop d’essais. Réessayez dans {retry_after_seconds} secondes.")
+    message = N_("Trop d'essais. Réessayez dans {retry_after_seconds} secondes.")
 
 
 class TooLarge(Refusal):
@@ -120,4 +128,4 @@ class Unavailable(Refusal):
 
     status = 503
     code = "unavailable"
-    message = N_("Le service est momentanément indisponible. Rien n’a été perdu : réessayez dans un instant.")
+    message = N_("Le service est momentanément indisponible. Rien n'a été perdu : réessayez dans un instant.")

@@ -1,0 +1,76 @@
+"""What stands before every handler: headers, limits, and the check that a form comes from our own pages.
+
+This file must never look at who is signed in.
+"""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+SIGN_IN_COOKIE: Final = "archipel_sign_in"
+BODY_BYTES_MAX: Final = 256 * 1024
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "img-src 'self' data:",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+    )
+)
+HEADERS: Final = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
+}
+
+
+class SecurityHeaders(ASGIMiddleware):
+    """Put the security headers on every answer; over https also strict transport security."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, *, https: bool) -> None:
+        self.headers = dict(HEADERS)
+        if https:
+            self.headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableScopeHeaders.from_message(message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await next_app(scope, receive, send_with_headers)
+
+
+def is_cross_site(headers: dict[bytes, bytes], *, base_url: str) -> bool:
+    """Whether a writing request that carries a cookie was not sent by one of our own pages.
+
+    Browsers say where a request comes from in ``Sec-Fetch-Site`` and in ``Origin``; a request with our
+    cookie and neither header is from no browser that we serve. (Fetch Metadata, W3C; OWASP's CSRF page.)
+    """
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        return site not in {b"same-origin", b"none"}
+    origin = headers.get(b"origin")
+    if origin is None:
+        return True
+    host = headers.get(b"host", b"").decode("latin-1")
+    sent_from = urlsplit(origin.decode("latin-1")).netloc
+    return sent_from not in {host, urlsplit(base_url).netloc}
