@@ -1,0 +1,149 @@
+-- The register, the audit trail and the rulebook in SQL: what holds even for a statement typed by hand
+-- with the application's role. Applied after people.sql; safe to apply again. No function here is a definer.
+
+-- 1. The two records are added to and read, never changed ------------------------------------------------
+
+REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries, register_lines FROM app, platform;
+REVOKE DELETE, TRUNCATE ON register_heads FROM app, platform;
+REVOKE UPDATE, TRUNCATE ON register_salts FROM app, platform;
+
+-- 2. The register's chain --------------------------------------------------------------------------------
+
+-- RFC 8785 for what the register may hold; tenants/register.py holds the same in Python, and a test compares.
+CREATE OR REPLACE FUNCTION canonical_json(p_value jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    CASE jsonb_typeof(p_value)
+        WHEN 'object' THEN
+            RETURN '{' || COALESCE((
+                SELECT string_agg(to_jsonb(key)::text || ':' || public.canonical_json(value), ',' ORDER BY key COLLATE "C")
+                FROM jsonb_each(p_value)
+            ), '') || '}';
+        WHEN 'array' THEN
+            RETURN '[' || COALESCE((
+                SELECT string_agg(public.canonical_json(value), ',' ORDER BY position)
+                FROM jsonb_array_elements(p_value) WITH ORDINALITY AS element (value, position)
+            ), '') || ']';
+        WHEN 'number' THEN
+            IF p_value::text !~ '^-?[0-9]{1,16}$' OR abs(p_value::bigint) > 9007199254740991 THEN
+                RAISE EXCEPTION 'the register holds integers of at most 53 bits, not %', p_value
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN p_value::text;
+        ELSE
+            RETURN p_value::text;
+    END CASE;
+END
+$$;
+
+-- The hash of one line, as the format says.
+CREATE OR REPLACE FUNCTION register_hash(
+    p_tenant uuid, p_seq bigint, p_at timestamptz, p_kind text, p_facts jsonb, p_previous bytea
+) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, public
+AS $$
+    SELECT sha256(convert_to(public.canonical_json(jsonb_build_object(
+        'format', 'archipel-register-1',
+        'cooperative', p_tenant,
+        'seq', p_seq,
+        'at', to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'kind', p_kind,
+        'facts', p_facts,
+        'previous', encode(p_previous, 'hex')
+    )), 'UTF8'))
+$$;
+
+-- A line that does not continue the chain is refused, whoever writes it.
+CREATE OR REPLACE FUNCTION guard_register_line() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    v_last record;
+BEGIN
+    SELECT seq, hash, at INTO v_last
+    FROM public.register_lines WHERE tenant_id = NEW.tenant_id ORDER BY seq DESC LIMIT 1;
+    IF NEW.seq <> COALESCE(v_last.seq, 0) + 1
+       OR NEW.previous_hash <> COALESCE(v_last.hash, decode(repeat('00', 32), 'hex'))
+       OR NEW.at < v_last.at
+       OR NEW.at > clock_timestamp() + interval '1 second' THEN
+        RAISE EXCEPTION 'line % does not continue the register of %', NEW.seq, NEW.tenant_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.hash <> public.register_hash(NEW.tenant_id, NEW.seq, NEW.at, NEW.kind, NEW.facts, NEW.previous_hash) THEN
+        RAISE EXCEPTION 'line % of the register of % does not carry its own hash', NEW.seq, NEW.tenant_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT ON register_lines
+FOR EACH ROW EXECUTE FUNCTION guard_register_line();
+
+-- The head may only move to the newest line.
+CREATE OR REPLACE FUNCTION guard_register_head() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.seq IS NULL AND NEW.hash IS NULL THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.tenant_id = OLD.tenant_id AND NEW.seq = COALESCE(OLD.seq, 0) + 1
+       AND (NEW.seq, NEW.hash) = (
+           SELECT seq, hash FROM public.register_lines
+           WHERE tenant_id = NEW.tenant_id ORDER BY seq DESC LIMIT 1
+       ) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'the head of the register of % is its newest line', NEW.tenant_id
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE ON register_heads
+FOR EACH ROW EXECUTE FUNCTION guard_register_head();
+
+-- Adds one line and holds the head until the transaction ends: always the caller's last lock.
+CREATE OR REPLACE FUNCTION append_to_register(p_tenant uuid, p_kind text, p_facts jsonb)
+RETURNS register_lines
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    v_head public.register_heads;
+    v_line public.register_lines;
+BEGIN
+    SELECT * INTO v_head FROM public.register_heads WHERE tenant_id = p_tenant FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO public.register_heads (tenant_id) VALUES (p_tenant) ON CONFLICT DO NOTHING;
+        SELECT * INTO STRICT v_head FROM public.register_heads WHERE tenant_id = p_tenant FOR UPDATE;
+    END IF;
+    v_line.tenant_id := p_tenant;
+    v_line.seq := COALESCE(v_head.seq, 0) + 1;
+    v_line.kind := p_kind;
+    v_line.facts := p_facts;
+    v_line.previous_hash := COALESCE(v_head.hash, decode(repeat('00', 32), 'hex'));
+    -- Read under the lock, and never before the line before: a clock that is set back stands still here.
+    v_line.at := GREATEST(clock_timestamp(), (
+        SELECT at FROM public.register_lines WHERE tenant_id = p_tenant AND seq = v_head.seq
+    ));
+    v_line.hash := public.register_hash(
+        p_tenant, v_line.seq, v_line.at, p_kind, p_facts, v_line.previous_hash
+    );
+    INSERT INTO public.register_lines VALUES (v_line.*);
+    UPDATE public.register_heads SET seq = v_line.seq, hash = v_line.hash WHERE tenant_id = p_tenant;
+    RETURN v_line;
+END
+$$;
+
+REVOKE ALL ON FUNCTION canonical_json(jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION register_hash(uuid, bigint, timestamptz, text, jsonb, bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION append_to_register(uuid, text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION guard_register_line() FROM PUBLIC;
+REVOKE ALL ON FUNCTION guard_register_head() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION canonical_json(jsonb) TO app, platform;
+GRANT EXECUTE ON FUNCTION register_hash(uuid, bigint, timestamptz, text, jsonb, bytea) TO app, platform;
+GRANT EXECUTE ON FUNCTION append_to_register(uuid, text, jsonb) TO app, platform;
