@@ -1,0 +1,88 @@
+"""Cooperatives: each is a tenant, and every row of a cooperative carries its id.
+
+Holds how a cooperative is founded by the operator, and how its manager changes its settings. The slug is
+in every address, so it is chosen once and unique over the whole platform. This file must never
+read another cooperative's rows, nor let one be deleted.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tenants.platform.accents import Accent
+from tenants.platform.database import Base
+from tenants.platform.ids import CooperativeId
+from tenants.platform.words import N_
+
+SLUG_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])$"
+RESERVED_SLUGS: Final = frozenset(
+    "api static health metrics observatory stripe pay sign-in sign-out me join mail".split()  # noqa: SIM905
+)
+NAME_LENGTH: Final = 120
+PRESENTATION_LENGTH: Final = 10_000
+
+TIME_ZONES: Final = (
+    "Europe/Paris",
+    "America/Cayenne",
+    "America/Guadeloupe",
+    "America/Martinique",
+    "Indian/Mayotte",
+    "Indian/Reunion",
+)
+
+
+class LegalProfile(StrEnum):
+    """The form in law, which bounds some rules."""
+
+    ASSOCIATION = "association"
+    SCOP = "scop"
+    SCIC = "scic"
+    CAE = "cae"
+    OTHER = "other"
+
+
+LEGAL_PROFILE_TITLES: Final = {
+    LegalProfile.ASSOCIATION: N_("Association loi 1901"),
+    LegalProfile.SCOP: N_("SCOP (société coopérative et participative)"),
+    LegalProfile.SCIC: N_("SCIC (société coopérative d'intérêt collectif)"),
+    LegalProfile.CAE: N_("CAE (coopérative d'activité et d'emploi)"),
+    LegalProfile.OTHER: N_("Autre forme"),
+}
+
+
+class Cooperative(Base):
+    """One cooperative. ``territory`` is the code of a French département."""
+
+    __tablename__ = "cooperatives"
+    __table_args__ = (
+        # The only unique index of a cooperative's table that does not begin with tenant_id: a slug is
+        # an address of the whole platform.
+        Index("uq_cooperatives_slug", "slug", unique=True),
+        CheckConstraint(f"slug ~ '{SLUG_PATTERN}'", name="slug_pattern"),
+        CheckConstraint(
+            "slug NOT IN ({})".format(", ".join(f"'{slug}'" for slug in sorted(RESERVED_SLUGS))), name="slug_free"
+        ),
+        CheckConstraint(f"char_length(name) BETWEEN 1 AND {NAME_LENGTH}", name="name_length"),
+        CheckConstraint(
+            "legal_profile IN ({})".format(", ".join(f"'{profile}'" for profile in LegalProfile)), name="legal_profile"
+        ),
+        CheckConstraint("territory ~ '^([0-9]{2,3}|2A|2B)$'", name="territory"),
+        CheckConstraint("locale IN ('fr', 'en')", name="locale"),
+        CheckConstraint("accent IN ({})".format(", ".join(f"'{accent}'" for accent in Accent)), name="accent"),
+        CheckConstraint(f"char_length(presentation) <= {PRESENTATION_LENGTH}", name="presentation_length"),
+    )
+
+    tenant_id: Mapped[CooperativeId] = mapped_column(primary_key=True, server_default=text("uuidv7()"))
+    slug: Mapped[str]
+    name: Mapped[str]
+    legal_profile: Mapped[LegalProfile]
+    territory: Mapped[str]
+    locale: Mapped[str] = mapped_column(server_default="fr")
+    time_zone: Mapped[str] = mapped_column(server_default="Europe/Paris")
+    accent: Mapped[Accent] = mapped_column(server_default="ocean")
+    presentation: Mapped[str] = mapped_column(server_default="")
+    founded_at: Mapped[date] = mapped_column(server_default=text("CURRENT_DATE"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
