@@ -1,0 +1,1 @@
+"""Circles, colleges, proposals and votes. Empty for now: rules are changed by recorded assemblies (``tenants.assemblies``)."""

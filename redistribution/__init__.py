@@ -1,0 +1,1 @@
+"""Contributions, surplus, funds and the observatory. Empty for now: no unit is levied yet."""

@@ -1,0 +1,1 @@
+"""The ground floor: cooperatives, people, mandates, rules, the register, and (in ``platform``) the cellar."""

@@ -1,0 +1,1 @@
+"""The time bank: one ledger with one door, holds, gifts and statements."""
