@@ -108,7 +108,7 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
             back = visit.path if request.method in SAFE_METHODS else ""
             return visit.see_other(f"/sign-in?next={quote(back)}" if back else "/sign-in")
         return Response(
-            render("error.html", visit=visit, refusal=refusal),
+            render("error.html", visit=visit, status=refusal.status, detail=refusal.detail(), reference=""),
             status_code=refusal.status,
             media_type="text/html; charset=utf-8",
             headers={"cache-control": "no-store"},

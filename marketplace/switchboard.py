@@ -3,13 +3,14 @@
 This file must never hold a rule; it only says what is connected to what.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
+from tenants.platform.outbox import Event, Subscriber
 from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem
 from tenants.platform.words import _
@@ -18,14 +19,63 @@ if TYPE_CHECKING:
     from tenants.visit import Visit
 
 
+# --- Routes --------------------------------------------------------------------------------------------
+
+
 def routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
     """Every page and every operation of the API."""
-    return []
+    return [
+    ]
+
+
+# --- Events: what happened, and who hears it ---------------------------------------------------------------
+
+EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
+}
+
+
+# --- The menu --------------------------------------------------------------------------------------------
 
 
 def navigation(visit: "Visit") -> Sequence[NavigationItem]:
     """The main navigation, for this reader in this cooperative."""
-    return []
+    if visit.cooperative is None:
+        return []
+    home = f"/{visit.slug}"
+
+    def item(label: str, path: str, *children: NavigationItem) -> NavigationItem:
+        under = visit.path == path or (path != home and visit.path.startswith(f"{path}/"))
+        return NavigationItem(label, path, under or any(child.current for child in children), children)
+
+    public = [item(_("Règles"), f"{home}/rules"), item(_("Registre"), f"{home}/register")]
+    if visit.member is None:
+        return [item(_("Missions"), f"{home}/missions"), *public]
+    affairs = [
+        *public,
+        item(_("Caisse solidaire"), f"{home}/pot"),
+        item(_("Mandats"), f"{home}/mandates"),
+        item(_("Assemblées"), f"{home}/assemblies"),
+    ]
+    if visit.holds("mediator"):
+        affairs.append(item(_("Désaccords"), f"{home}/disputes"))
+    if visit.holds("treasurer", "manager"):
+        affairs.append(item(_("Trésorerie"), f"{home}/treasury"))
+    if visit.holds("manager"):
+        affairs += [
+            item(_("Invitations"), f"{home}/invitations"),
+            item(_("Compétences"), f"{home}/skills"),
+            item(_("Paramètres"), f"{home}/settings"),
+        ]
+    return [
+        item(_("Accueil"), home),
+        item(_("Missions"), f"{home}/missions"),
+        item(_("Mes heures"), f"{home}/hours"),
+        item(_("Membres"), f"{home}/members"),
+        item(_("Coopérative"), f"{home}/rules", *affairs),
+    ]
+
+
+# --- Hot paths -----------------------------------------------------------------------------------------
 
 
 @asynccontextmanager

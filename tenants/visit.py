@@ -36,7 +36,7 @@ from tenants.platform.errors import (
     Refusal,
     ScopeMissing,
 )
-from tenants.platform.forms import Done, Form
+from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
 from tenants.platform.security import SAFE_METHODS, SIGN_IN_COOKIE, is_cross_site
 from tenants.platform.settings import Settings
@@ -81,7 +81,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """The signed-in person's active membership of the cooperative that is visited."""
 
     id: MembershipId
-    display_name: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -198,9 +198,9 @@ class Visit:
         """The entries of the main navigation for this reader."""
         return self.house.navigation(self)
 
-    @property
-    def flash(self) -> str | None:
-        """The notice that the page before left for this one."""
+    @cached_property
+    def notice(self) -> str | None:
+        """What the page before has to say on this one."""
         raw = self.request.cookies.get(NOTICE_COOKIE)
         if not raw:
             return None
@@ -241,6 +241,11 @@ class Visit:
     def blank_form(self, kind: type[StructT], **values: str) -> Form[StructT]:
         """A form nobody has typed in yet, with some fields proposed."""
         return Form(kind, values)
+
+    @cached_property
+    def click(self) -> Form[Nothing]:
+        """A form without fields, for a verb that needs nothing but a click."""
+        return Form(Nothing)
 
     async def form(self, kind: type[StructT]) -> Form[StructT]:
         """The form that was sent."""
@@ -424,7 +429,7 @@ def _person(arrival: Arrival) -> Person | None:
 def _member(arrival: Arrival) -> Member | None:
     if arrival.membership_id is None or arrival.membership_state != "active":
         return None
-    return Member(id=MembershipId(arrival.membership_id), display_name=arrival.display_name or "")
+    return Member(id=MembershipId(arrival.membership_id), name=arrival.display_name or "")
 
 
 def passing_visit(request: Request[Any, Any, Any]) -> Visit:

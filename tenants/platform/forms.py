@@ -26,6 +26,10 @@ class Done(msgspec.Struct, frozen=True):
     notice: str = ""
 
 
+class Nothing(msgspec.Struct, frozen=True):
+    """The fields of a form that is one button."""
+
+
 class Form(Generic[StructT]):
     """One form on one page.
 
@@ -44,6 +48,8 @@ class Form(Generic[StructT]):
         self.values: dict[str, str] = dict.fromkeys(names, "") | dict(values or {})
         self.lists: dict[str, Sequence[str]] = {name: () for name in names} | dict(lists or {})
         self.errors: dict[str, str] = {}
+        # The macros note each field's label here, so that the summary of errors can name the field.
+        self.labels: dict[str, str] = {}
         self.once = secrets.token_urlsafe(16)
         self.sent_once = ""
         self.refusal: Refusal | None = None
