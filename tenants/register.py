@@ -59,6 +59,9 @@ class RegisterLine(Base):
     __tablename__ = "register_lines"
     __table_args__ = (
         UniqueConstraint("tenant_id", "previous_hash"),
+        # To the head, never to the cooperative: a key check would wait for whoever holds that row while
+        # waiting for the head.
+        ForeignKeyConstraint(["tenant_id"], ["register_heads.tenant_id"]),
         CheckConstraint("seq >= 1", name="seq_from_one"),
         CheckConstraint("octet_length(hash) = 32 AND octet_length(previous_hash) = 32", name="hash_length"),
         CheckConstraint("jsonb_typeof(facts) = 'object'", name="facts_object"),
@@ -78,11 +81,12 @@ class RegisterHead(Base):
 
     __tablename__ = "register_heads"
     __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "seq"], ["register_lines.tenant_id", "register_lines.seq"]),
+        ForeignKeyConstraint(["tenant_id"], ["cooperatives.tenant_id"]),
+        CheckConstraint("(seq IS NULL) = (hash IS NULL)", name="whole"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    # Null only between the first two statements of the very first append.
+    # Null only inside the very first append.
     seq: Mapped[int | None] = mapped_column(BigInteger)
     hash: Mapped[bytes | None] = mapped_column(LargeBinary)
 
@@ -120,7 +124,7 @@ def declare_kinds(kinds: Mapping[str, str]) -> None:
         KINDS[kind] = sentence
 
 
-_APPEND = text("SELECT (append_to_register(:tenant_id, :kind, CAST(:facts AS jsonb))).*")
+_APPEND = text("SELECT * FROM append_to_register(:tenant_id, :kind, CAST(:facts AS jsonb))")
 
 
 async def append(db: AsyncSession, *, tenant_id: UUID, kind: str, facts: Mapping[str, Any]) -> RegisterLine:

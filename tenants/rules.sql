@@ -147,3 +147,82 @@ REVOKE ALL ON FUNCTION guard_register_head() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION canonical_json(jsonb) TO app, platform;
 GRANT EXECUTE ON FUNCTION register_hash(uuid, bigint, timestamptz, text, jsonb, bytea) TO app, platform;
 GRANT EXECUTE ON FUNCTION append_to_register(uuid, text, jsonb) TO app, platform;
+
+-- 3. The rulebook ----------------------------------------------------------------------------------------
+
+-- The value of a rule at a moment; null when there is none, which whoever asks must refuse.
+CREATE OR REPLACE FUNCTION rule_in_force(p_tenant uuid, p_rule text, p_at timestamptz) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, public
+AS $$
+    SELECT value FROM public.rule_versions
+    WHERE tenant_id = p_tenant AND rule = p_rule AND in_force @> p_at
+$$;
+REVOKE ALL ON FUNCTION rule_in_force(uuid, text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rule_in_force(uuid, text, timestamptz) TO app, platform, ledger;
+GRANT SELECT ON rule_versions TO ledger;
+REVOKE TRUNCATE ON rule_versions FROM app, platform;
+
+-- What has been in force stays as it was: a version starts now or later, and only its end may move, ahead of now.
+-- A version that has not begun may be taken back by the decision that wrote it, which names itself in the
+-- transaction's setting archipel.rule_source.
+CREATE OR REPLACE FUNCTION guard_rule_version() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF lower(NEW.in_force) >= now() THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION 'a version of % cannot begin in the past', NEW.rule
+            USING ERRCODE = 'integrity_constraint_violation';
+    ELSIF TG_OP = 'UPDATE' THEN
+        IF (NEW.tenant_id, NEW.id, NEW.rule, NEW.value, NEW.source, NEW.register_seq, NEW.written_at)
+               = (OLD.tenant_id, OLD.id, OLD.rule, OLD.value, OLD.source, OLD.register_seq, OLD.written_at)
+           AND NEW.source_id IS NOT DISTINCT FROM OLD.source_id
+           AND lower(NEW.in_force) = lower(OLD.in_force)
+           AND COALESCE(upper(OLD.in_force), 'infinity') > now()
+           AND COALESCE(upper(NEW.in_force), 'infinity') >= now() THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION 'a version of % does not change: only its end, for the one that follows', OLD.rule
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF lower(OLD.in_force) > now()
+       AND OLD.source_id = NULLIF(current_setting('archipel.rule_source', true), '')::uuid THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'a version of % is taken back only before it begins, by the decision that wrote it', OLD.rule
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON rule_versions
+FOR EACH ROW EXECUTE FUNCTION guard_rule_version();
+REVOKE ALL ON FUNCTION guard_rule_version() FROM PUBLIC;
+
+-- At the end of a transaction the versions of a rule follow each other without a gap, and the last one is open.
+CREATE OR REPLACE FUNCTION guard_rule_succession() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    v_rule text := COALESCE(NEW.rule, OLD.rule);
+    v_tenant uuid := COALESCE(NEW.tenant_id, OLD.tenant_id);
+BEGIN
+    IF EXISTS (
+        SELECT FROM (
+            SELECT upper(in_force) AS ends, lead(lower(in_force)) OVER (ORDER BY lower(in_force)) AS next_begins
+            FROM public.rule_versions WHERE tenant_id = v_tenant AND rule = v_rule
+        ) AS version
+        WHERE ends IS DISTINCT FROM next_begins
+    ) THEN
+        RAISE EXCEPTION 'the versions of % leave a gap', v_rule USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+DROP TRIGGER IF EXISTS succession ON rule_versions;
+CREATE CONSTRAINT TRIGGER succession AFTER INSERT OR UPDATE OR DELETE ON rule_versions
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard_rule_succession();
+REVOKE ALL ON FUNCTION guard_rule_succession() FROM PUBLIC;

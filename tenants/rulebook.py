@@ -1,0 +1,375 @@
+"""The rulebook: what a cooperative has decided, as typed parameters with versions in time.
+
+Each rule is declared on the floor that obeys it (``<floor>/rules.py``) and has versions that follow each other
+without a gap, the last one open. A version comes from the founding act, from a recorded assembly or from an
+adopted proposal, and carries the line of the register that says so. This file must never change what was in
+force, give a rule a value by itself, or let anything run without a rule in force.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    column,
+    func,
+    insert,
+    select,
+    table,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint, Range
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tenants import audit, register
+from tenants.actors import Actor
+from tenants.events import RuleChanged
+from tenants.legal_profiles import Finding, LegalCheck, Severity, nothing_to_say
+from tenants.platform.database import Base
+from tenants.platform.errors import NotFound, Refusal
+from tenants.platform.ids import CooperativeId
+from tenants.platform.outbox import emit
+from tenants.platform.words import N_, _, duration, ngettext, number, percent
+
+
+class Unit(StrEnum):
+    """What the number of a rule counts."""
+
+    MINUTES = "minutes"
+    DAYS = "days"
+    PERCENT = "percent"
+    COUNT = "count"
+
+
+class Source(StrEnum):
+    """Who decided a version."""
+
+    FOUNDING_ACT = "founding_act"
+    ASSEMBLY = "assembly"
+    PROPOSAL = "proposal"
+
+
+class RuleVersion(Base):
+    """One value of one rule, for a stretch of time. Only its open end ever changes, when a successor starts.
+
+    ``source_id`` is the assembly or the proposal, null for the founding act; ``register_seq`` the line of the
+    register that made it known.
+    """
+
+    __tablename__ = "rule_versions"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "register_seq"], ["register_lines.tenant_id", "register_lines.seq"]),
+        UniqueConstraint("tenant_id", "id"),
+        ExcludeConstraint(
+            ("tenant_id", "="),
+            ("rule", "="),
+            ("in_force", "&&"),
+            name="ex_rule_versions_one_at_a_time",
+            using="gist",
+        ),
+        CheckConstraint(
+            "NOT isempty(in_force) AND NOT lower_inf(in_force) AND lower_inc(in_force) AND NOT upper_inc(in_force)",
+            name="in_force",
+        ),
+        CheckConstraint("source IN ('founding_act', 'assembly', 'proposal')", name="source"),
+        CheckConstraint("(source = 'founding_act') = (source_id IS NULL)", name="source_is_named"),
+        Index("ix_rule_versions_source", "tenant_id", "source_id"),
+    )
+
+    tenant_id: Mapped[CooperativeId] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("uuidv7()"))
+    rule: Mapped[str]
+    value: Mapped[Any] = mapped_column(JSONB, nullable=False)
+    in_force: Mapped[Range[datetime]] = mapped_column(TSTZRANGE())
+    source: Mapped[Source]
+    source_id: Mapped[UUID | None]
+    register_seq: Mapped[int] = mapped_column(BigInteger)
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    @property
+    def since(self) -> datetime:
+        """The moment at which this version takes (or took) effect."""
+        assert self.in_force.lower is not None, "the table refuses a version without a beginning"
+        return self.in_force.lower
+
+    @property
+    def until(self) -> datetime | None:
+        """The moment at which the next version takes over, None while there is none."""
+        return self.in_force.upper
+
+
+class NoRuleInForce(Refusal):
+    """What was asked needs a rule, and the cooperative has none in force at that moment."""
+
+    status = 409
+    code = "no_rule_in_force"
+    message = N_("La règle « {rule} » n'est pas fixée à cette date : rien ne peut se faire sans elle.")
+
+
+class RuleOutOfBounds(Refusal):
+    """The value is outside of what the software allows for this rule."""
+
+    status = 422
+    code = "rule_out_of_bounds"
+    message = N_("Cette valeur doit être comprise entre {minimum} et {maximum}.")
+    default_field = "value"
+
+
+class RuleAgainstTheLaw(Refusal):
+    """The legal form of the cooperative does not allow this value."""
+
+    status = 422
+    code = "rule_against_the_law"
+    message = N_("La loi ne le permet pas à votre coopérative ({article}). {reason}")
+    default_field = "value"
+
+
+class RuleAlreadyScheduled(Refusal):
+    """Another decision changes the same rule at the very same moment."""
+
+    status = 409
+    code = "rule_already_scheduled"
+    message = N_("Une autre décision change déjà la règle « {rule} » à cette date.")
+    default_field = "effective_on"
+
+
+# --- Declaring ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One parameter. Bounds are included; ``title`` and ``explanation`` are French, marked by ``N_``.
+
+    The explanation may hold ``{value}``, which becomes the value in words. Values are JSON: a rule with a
+    structured value overrides ``check`` and ``say``.
+    """
+
+    name: str
+    unit: Unit
+    default: int
+    minimum: int
+    maximum: int
+    title: str
+    explanation: str
+    legal: LegalCheck = nothing_to_say
+
+    def check(self, value: object, *, field: str | None = None) -> Any:
+        """Return the value to store. Raises RuleOutOfBounds."""
+        if type(value) is int and self.minimum <= value <= self.maximum:
+            return value
+        raise RuleOutOfBounds(field, minimum=self.say(self.minimum), maximum=self.say(self.maximum))
+
+    def check_law(self, value: object, profile: str, *, field: str | None = None) -> Sequence[Finding]:
+        """Return the warnings for this legal profile. Raises RuleAgainstTheLaw."""
+        findings = self.legal(profile, value)
+        for finding in findings:
+            if finding.severity is Severity.REFUSAL:
+                raise RuleAgainstTheLaw(field, article=finding.article, reason=_(finding.sentence))
+        return findings
+
+    def say(self, value: Any) -> str:
+        """The value in words: "40 h", "14 jours", "5 %"."""
+        match self.unit:
+            case Unit.MINUTES:
+                return duration(value)
+            case Unit.DAYS:
+                return ngettext("{n} jour", "{n} jours", value)
+            case Unit.PERCENT:
+                return percent(value)
+            case Unit.COUNT:
+                return number(value)
+
+    def explain(self, value: Any) -> str:
+        """What the rule means with this value, in the reader's language."""
+        return _(self.explanation, value=self.say(value))
+
+
+RULES: Final[dict[str, Rule]] = {}
+
+
+def declare(*rules: Rule) -> None:
+    """Make rules known. Called once by each floor's ``rules.py``, at import."""
+    for rule in rules:
+        known = RULES.setdefault(rule.name, rule)
+        assert known == rule, f"the rule {rule.name} is declared twice"
+
+
+def rule_named(name: str) -> Rule:
+    """The declaration. Raises NotFound: a name comes from an address or from a form."""
+    try:
+        return RULES[name]
+    except KeyError:
+        raise NotFound(name=name) from None
+
+
+# --- Asking ------------------------------------------------------------------------------------------
+
+_TENANT_HERE = text("NULLIF(current_setting('archipel.tenant', true), '')::uuid")
+
+
+async def at(
+    db: AsyncSession, *, rule: Rule | str, moment: datetime | None = None, tenant_id: UUID | None = None
+) -> RuleVersion:
+    """The version in force at ``moment`` (default: the beginning of this transaction), in this cooperative.
+
+    Raises NoRuleInForce: nothing may go on without it.
+    """
+    name = rule if isinstance(rule, str) else rule.name
+    query = select(RuleVersion).where(
+        RuleVersion.tenant_id == (tenant_id or _TENANT_HERE),
+        RuleVersion.rule == name,
+        RuleVersion.in_force.contains(moment or func.now()),
+    )
+    version = (await db.scalars(query)).one_or_none()
+    if version is None:
+        declared = RULES.get(name)
+        raise NoRuleInForce(rule=_(declared.title) if declared else name)
+    return version
+
+
+async def rules_in_force(
+    db: AsyncSession, *, tenant_id: UUID, moment: datetime | None = None
+) -> Mapping[str, RuleVersion]:
+    """Every version in force at ``moment``, by the name of its rule."""
+    query = select(RuleVersion).where(
+        RuleVersion.tenant_id == tenant_id, RuleVersion.in_force.contains(moment or func.now())
+    )
+    return {version.rule: version for version in await db.scalars(query)}
+
+
+async def scheduled_rules(db: AsyncSession, *, tenant_id: UUID) -> Mapping[str, RuleVersion]:
+    """The next version of each rule that has one coming, by the name of its rule."""
+    query = (
+        select(RuleVersion)
+        .where(RuleVersion.tenant_id == tenant_id, func.lower(RuleVersion.in_force) > func.now())
+        .order_by(func.lower(RuleVersion.in_force).desc())
+    )
+    return {version.rule: version for version in await db.scalars(query)}
+
+
+async def rule_history(db: AsyncSession, *, tenant_id: UUID, rule: str) -> Sequence[RuleVersion]:
+    """Every version of a rule, the newest (or farthest ahead) first."""
+    query = select(RuleVersion).where(RuleVersion.tenant_id == tenant_id, RuleVersion.rule == rule)
+    return (await db.scalars(query.order_by(func.lower(RuleVersion.in_force).desc()))).all()
+
+
+# --- Writing -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A value that a rule takes at ``starts_at``, or at once if that is None or already past."""
+
+    rule: str
+    value: Any
+    starts_at: datetime | None
+
+
+_COOPERATIVES = table("cooperatives", column("tenant_id"), column("legal_profile"))
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('rulebook:' || :tenant_id, 0))")
+
+
+async def lock_rulebook(db: AsyncSession, *, tenant_id: UUID) -> None:
+    """Be the only transaction that changes this cooperative's rules, until it ends. Before the register."""
+    await db.execute(_LOCK, {"tenant_id": str(tenant_id)})
+
+
+async def legal_profile(db: AsyncSession, *, tenant_id: UUID) -> str:
+    """The legal form that bounds this cooperative's rules."""
+    query = select(_COOPERATIVES.c.legal_profile).where(_COOPERATIVES.c.tenant_id == tenant_id)
+    return str((await db.execute(query)).scalar_one())
+
+
+async def write_founding_act(
+    db: AsyncSession, *, tenant_id: UUID, values: Mapping[str, Any] | None = None
+) -> Sequence[RuleVersion]:
+    """Give every declared rule that has no version yet its first one, in force from this transaction on.
+
+    ``values`` override defaults, by name. Called when a cooperative is founded and, for rules that a newer
+    version of the software brings, by ``archipel migrate``; a cooperative that lacks none is left as it is.
+    Takes the rulebook's lock, then (last) the register's head. Raises RuleOutOfBounds, RuleAgainstTheLaw.
+    """
+    await lock_rulebook(db, tenant_id=tenant_id)
+    query = select(RuleVersion.rule).where(RuleVersion.tenant_id == tenant_id).distinct()
+    present = set(await db.scalars(query))
+    missing = [rule for name, rule in sorted(RULES.items()) if name not in present]
+    if not missing:
+        return ()
+    profile = await legal_profile(db, tenant_id=tenant_id)
+    chosen: dict[str, Any] = {}
+    for rule in missing:
+        chosen[rule.name] = rule.check((values or {}).get(rule.name, rule.default), field=rule.name)
+        rule.check_law(chosen[rule.name], profile, field=rule.name)
+    kind = "rules_completed" if present else "founding_act"
+    await audit.record(db, actor=Actor.system(tenant_id), action=f"tenants:rulebook:{kind}", facts=chosen)
+    line = await register.append(db, tenant_id=tenant_id, kind=kind, facts={"count": len(chosen), "rules": chosen})
+    rows = [
+        {
+            "tenant_id": tenant_id,
+            "rule": name,
+            "value": value,
+            "in_force": func.tstzrange(func.now(), None),
+            "source": Source.FOUNDING_ACT,
+            "register_seq": line.seq,
+        }
+        for name, value in chosen.items()
+    ]
+    return (await db.scalars(insert(RuleVersion).values(rows).returning(RuleVersion))).all()
+
+
+async def write_versions(
+    db: AsyncSession,
+    *,
+    tenant_id: UUID,
+    changes: Sequence[Change],
+    source: Source,
+    source_id: UUID,
+    register_seq: int,
+) -> Sequence[RuleVersion]:
+    """Write what an assembly or a proposal decided, and emit RuleChanged for each.
+
+    The caller has checked the values, holds ``lock_rulebook`` and has just appended ``register_seq``. A version
+    starts at its moment and takes over from the one in force then; what was scheduled for later stays.
+    Raises NoRuleInForce (a rule that has no first version) and RuleAlreadyScheduled.
+    """
+    written = []
+    for change in sorted(changes, key=lambda change: change.rule):
+        starts = await _starting_moment(db, change)
+        before = await at(db, rule=change.rule, moment=starts, tenant_id=tenant_id)
+        if before.since == starts:
+            raise RuleAlreadyScheduled(rule=_(rule_named(change.rule).title))
+        await db.execute(
+            update(RuleVersion)
+            .where(RuleVersion.tenant_id == tenant_id, RuleVersion.id == before.id)
+            .values(in_force=Range(before.since, starts))
+        )
+        statement = insert(RuleVersion).values(
+            tenant_id=tenant_id,
+            rule=change.rule,
+            value=change.value,
+            in_force=Range(starts, before.until),
+            source=source,
+            source_id=source_id,
+            register_seq=register_seq,
+        )
+        version = (await db.scalars(statement.returning(RuleVersion))).one()
+        await emit(db, RuleChanged(tenant_id=version.tenant_id, rule=version.rule, version_id=version.id))
+        written.append(version)
+    return written
+
+
+async def _starting_moment(db: AsyncSession, change: Change) -> datetime:
+    """The moment asked for, or this very moment: read after the lock, so never before a committed version."""
+    clock = func.clock_timestamp()
+    query = select(clock if change.starts_at is None else func.greatest(clock, change.starts_at))
+    return (await db.execute(query)).scalar_one()
