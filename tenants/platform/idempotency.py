@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, cast
 from uuid import UUID
 
@@ -20,10 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.platform.database import Base
-from tenants.platform.errors import Invalid, NotSignedIn, Refusal
+from tenants.platform.errors import Invalid, Refusal
 from tenants.platform.words import N_
 
 KEY_LENGTH_MAX = 255
+
+# Refusals that say nothing about the request itself: it may well be granted when it comes again.
+NOT_KEPT = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 class IdempotencyKey(Base):
@@ -142,10 +146,8 @@ async def _answer(db: AsyncSession, work: Callable[[], Awaitable[tuple[int, Any]
         async with db.begin_nested():
             status, content = await work()
             await db.flush()
-    except (Invalid, NotSignedIn):
-        raise
     except Refusal as refusal:
-        if refusal.status == 429 or refusal.status >= 500:
+        if isinstance(refusal, Invalid) or refusal.status in NOT_KEPT or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
         return Answer(refusal.status, None, replayed=False, refusal=refusal)
     return Answer(status, msgspec.to_builtins(content), replayed=False)

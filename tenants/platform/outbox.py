@@ -123,4 +123,4 @@ class Audience:
 
 def name_of(subscriber: Subscriber) -> str:
     """The name by which rows and messages call a subscriber: that of its function."""
-    return cast("str", subscriber.__name__)  # type: ignore[attr-defined]
+    return subscriber.__name__

@@ -42,6 +42,9 @@ AS $$
         SELECT emitted_at FROM public.outbox WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 10000
     ) AS waiting
 $$;
+-- An owner must be allowed to create where its function lives, at that moment only.
+GRANT CREATE ON SCHEMA public TO door;
 ALTER FUNCTION outbox_backlog() OWNER TO door;
+REVOKE CREATE ON SCHEMA public FROM door;
 REVOKE ALL ON FUNCTION outbox_backlog() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION outbox_backlog() TO app, platform;
