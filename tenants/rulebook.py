@@ -36,6 +36,7 @@ from tenants.actors import Actor
 from tenants.events import RuleChanged
 from tenants.legal_profiles import Finding, LegalCheck, Severity, nothing_to_say
 from tenants.platform.database import Base
+from tenants.platform.entries import read_minutes
 from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import CooperativeId
 from tenants.platform.outbox import emit
@@ -177,6 +178,12 @@ class Rule:
                 raise RuleAgainstTheLaw(field, article=finding.article, reason=_(finding.sentence))
         return findings
 
+    def read(self, typed: str, *, field: str | None = None) -> Any:
+        """The value that somebody typed ("40 h", "14"), checked. Raises RuleOutOfBounds."""
+        if self.unit is Unit.MINUTES:
+            return self.check(read_minutes(typed), field=field)
+        return self.check(int(typed) if typed.strip().isdecimal() else None, field=field)
+
     def say(self, value: Any) -> str:
         """The value in words: "40 h", "14 jours", "5 %"."""
         match self.unit:
@@ -235,6 +242,13 @@ async def at(
         declared = RULES.get(name)
         raise NoRuleInForce(rule=_(declared.title) if declared else name)
     return version
+
+
+async def value_in_force(
+    db: AsyncSession, *, rule: Rule | str, moment: datetime | None = None, tenant_id: UUID | None = None
+) -> Any:
+    """The value alone of what ``at`` finds: an integer in the rule's unit. Raises NoRuleInForce."""
+    return (await at(db, rule=rule, moment=moment, tenant_id=tenant_id)).value
 
 
 async def rules_in_force(
