@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
+from sqlalchemy import select
 
+from tenants.cooperatives import Cooperative
+from tenants.platform.clock import Schedule
 from tenants.platform.outbox import Event, Subscriber
 from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem
@@ -32,6 +35,15 @@ def routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
 
 EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
 }
+
+
+# --- The clock: what comes round, and the event it emits in each cooperative -------------------------------
+
+TICKS: Final[Sequence[Schedule]] = ()
+
+ROSTER: Final = select(
+    Cooperative.tenant_id, Cooperative.time_zone, Cooperative.created_at.label("since")
+)
 
 
 # --- The menu --------------------------------------------------------------------------------------------

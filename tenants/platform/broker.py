@@ -7,9 +7,10 @@ that wakes up late, does nothing. This file must never put facts, names or error
 
 import asyncio
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import CancelledError as FutureCancelledError
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import dramatiq
@@ -62,7 +63,8 @@ class Handling:
 
     ``time_limit`` must be shorter than the broker's heartbeat, and so must the database's timeouts: the
     session of a worker that was stopped is then cut before its message is given to another.
-    ``emitted`` is called after a commit that has written events in turn.
+    ``emitted`` is awaited after a commit that has written events in turn. ``tools`` are put into ``db.info``
+    for subscribers that need more than the database: the settings, the post.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class Handling:
         audience: Audience,
         *,
         time_limit: timedelta,
-        emitted: Callable[[], None] = lambda: None,
+        emitted: Callable[[], Awaitable[None]] | None = None,
+        tools: Mapping[str, Any] | None = None,
     ) -> None:
         self._database = database
         self._audience = audience
         self._time_limit = time_limit
         self._emitted = emitted
+        self._tools = tools or {}
 
     async def handle(self, delivery: Delivery) -> bool:
         """Have the subscriber handle the event; False if that was done before.
@@ -102,11 +106,12 @@ class Handling:
             row = (await db.execute(CLAIM, delivery._asdict())).one_or_none()
             if row is None:
                 return False
+            db.info.update(self._tools)
             subscriber = self._audience.subscriber(row.kind, delivery.subscriber)
             await subscriber(db, decode(row.kind, row.facts))
             emitted = bool(db.info.get("emitted"))
-        if emitted:
-            self._emitted()
+        if emitted and self._emitted:
+            await self._emitted()
         return True
 
     async def _count(self, delivery: Delivery, kind: str) -> None:

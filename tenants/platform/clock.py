@@ -37,6 +37,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.platform.database import Base, Database
+from tenants.platform.ids import CooperativeId
 from tenants.platform.outbox import Event, OutboxRow
 from tenants.platform.relay import pause_unless
 
@@ -44,7 +45,7 @@ LOOK_EVERY_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
-Roster = Select[tuple[UUID, str, datetime]]
+Roster = Select[CooperativeId, str, datetime]
 """Selects ``tenant_id``, ``time_zone`` and ``since`` of every cooperative that the clock ticks for."""
 
 

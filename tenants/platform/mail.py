@@ -21,6 +21,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.platform.settings import Settings
 
@@ -34,6 +35,8 @@ SUBMISSION_PORT = 587
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,64}@[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]+")
 _NAME = re.compile(r"[0-9]{19}-[0-9a-f]{16}\.eml")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class BadAddress(ValueError):
@@ -75,6 +78,12 @@ def open_post(settings: Settings) -> Post:
         return FolderPost(settings.mail_directory, sender=settings.mail_from)
     assert settings.smtp_url, "this process was given neither SMTP_URL nor MAIL_DIRECTORY"
     return SmtpPost(settings.smtp_url, sender=settings.mail_from)
+
+
+def post_of(db: AsyncSession) -> Post:
+    """The post that the worker gave to the transaction of a subscriber."""
+    post: Post = db.info["post"]
+    return post
 
 
 class SmtpPost:
@@ -140,13 +149,10 @@ def compose(message: Message, *, sender: str) -> EmailMessage:
     mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     # Nobody's holiday reply should answer a machine.
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_CLEAN.sub("", message.text))
+    mail.set_content(_UNPRINTABLE.sub("", message.text))
     if message.html is not None:
-        mail.add_alternative(_CLEAN.sub("", message.html), subtype="html")
+        mail.add_alternative(_UNPRINTABLE.sub("", message.html), subtype="html")
     return mail
-
-
-_CLEAN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def _one_line(words: str) -> str:

@@ -18,6 +18,7 @@ SMALLEST_KEY_BYTES = 32
 FEWEST_DISTINCT_BYTES = 12
 LARGEST_PORT = 65_535
 MOST_WORKERS = 128
+LONGEST_HEARTBEAT_SECONDS = 3_600
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -80,6 +81,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     web_workers: int = 1
     """Web processes; by default one less than the processor's cores, and at least one."""
+
+    worker_heartbeat_seconds: int = 60
+    """A worker that is silent for so long has lost its jobs to another. A job may last a third of it."""
 
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
@@ -304,6 +308,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "MAIL_FROM": _mail_from,
     "PORT": _whole(LARGEST_PORT),
     "WEB_WORKERS": _whole(MOST_WORKERS),
+    "WORKER_HEARTBEAT_SECONDS": _whole(LONGEST_HEARTBEAT_SECONDS),
     "LOG_LEVEL": _log_level,
     "DEMO": _switch,
 }
@@ -321,6 +326,7 @@ EXAMPLES: Mapping[str, str] = {
     "MAIL_FROM": "for example archipel@coop.example",
     "PORT": "a number, for example 8000",
     "WEB_WORKERS": "a number, for example 3",
+    "WORKER_HEARTBEAT_SECONDS": "a number of seconds, for example 60",
     "LOG_LEVEL": "one of debug, info, warning, error",
     "DEMO": "true or false",
 }
