@@ -25,3 +25,47 @@ class NoticesGiven(Event, frozen=True, kw_only=True):
     """Members were given notices, all of one batch."""
 
     batch_id: UUID
+
+
+class CooperativeFounded(Event, frozen=True, kw_only=True):
+    """A cooperative was founded; its first manager has been invited."""
+
+
+class MailLinkRequested(Event, frozen=True, kw_only=True):
+    """Somebody asked for a link by mail. Its cooperative is the id of none: it concerns a person alone."""
+
+    mail_link_id: UUID
+
+
+class MemberInvited(Event, frozen=True, kw_only=True):
+    """An invitation is to be mailed, for the first time or once more."""
+
+    invitation_id: UUID
+
+
+class MemberJoined(Event, frozen=True, kw_only=True):
+    """Somebody accepted their invitation and is a member now."""
+
+    membership_id: UUID
+
+
+class MemberLeft(Event, frozen=True, kw_only=True):
+    """A member left the cooperative."""
+
+    membership_id: UUID
+
+
+class MandateGiven(Event, frozen=True, kw_only=True):
+    """A member was given a mandate."""
+
+    mandate_id: UUID
+    membership_id: UUID
+    role: str
+
+
+class MandateEnded(Event, frozen=True, kw_only=True):
+    """A mandate ended: taken back, given up, or at its term."""
+
+    mandate_id: UUID
+    membership_id: UUID
+    role: str
