@@ -16,6 +16,7 @@ import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
@@ -29,7 +30,6 @@ from babel.numbers import format_currency, format_decimal, format_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from decimal import Decimal
 
 Locale = Literal["fr", "en"]
 LOCALES: Final[tuple[Locale, ...]] = ("fr", "en")
@@ -181,9 +181,7 @@ def duration(minutes: int, *, sign: bool = False) -> str:
 def euros(cents: int, *, sign: bool = False) -> str:
     """Say cents: "1 234,50 €", "-12,00 €"; with ``sign``, gains carry a plus."""
     whole, rest = divmod(abs(cents), 100)
-    # Babel takes a decimal text as well as a number; text keeps this free of floats.
-    amount = cast("Decimal", f"{whole}.{rest:02d}")
-    return _signed(cents, format_currency(amount, "EUR", locale=_BABEL[_locale.get()]), sign=sign)
+    return _signed(cents, format_currency(Decimal(f"{whole}.{rest:02d}"), "EUR", locale=_BABEL[_locale.get()]), sign=sign)
 
 
 def number(value: int | float | Decimal) -> str:
@@ -193,8 +191,9 @@ def number(value: int | float | Decimal) -> str:
 
 
 def percent(value: float | Decimal) -> str:
-    """Say a percentage given in hundredths: 12.5 is "12,5 %"."""
-    return format_percent(value / 100, format=None, locale=_BABEL[_locale.get()], decimal_quantization=False)
+    """Say a percentage given in hundredths, to the tenth: 12.5 is "12,5 %"."""
+    hundredth = Decimal(str(value)).quantize(Decimal("0.1")) / 100
+    return format_percent(hundredth, locale=_BABEL[_locale.get()], decimal_quantization=False)
 
 
 def _signed(value: int, text: str, *, sign: bool) -> str:
