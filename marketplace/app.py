@@ -25,7 +25,7 @@ from tenants.platform.database import Database
 from tenants.platform.errors import Invalid, NotFound, NotSignedIn, Refusal, TooLarge, Unavailable, Unreadable
 from tenants.platform.inputs import explain
 from tenants.platform.logs import configure_logs
-from tenants.platform.security import BODY_BYTES_MAX, SAFE_METHODS, SIGN_IN_COOKIE, SecurityHeaders
+from tenants.platform.security import BODY_BYTES_MAX, SAFE_METHODS, SIGN_IN_COOKIE, security_headers
 from tenants.platform.settings import NEEDED_TO_SERVE, Settings
 from tenants.platform.templating import STATIC_DIRECTORY, render
 from tenants.platform.throttle import Throttle
@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         ],
         dependencies={"visit": Provide(open_visit)},
         exception_handlers={Exception: answer_failure},
-        middleware=[SecurityHeaders(https=settings.base_url.startswith("https:"))],
+        before_send=[security_headers(https=settings.base_url.startswith("https:"))],
         lifespan=[lambda app: _open_house(app, settings)],
         openapi_config=_openapi(),
         request_max_body_size=BODY_BYTES_MAX,
@@ -87,7 +87,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 async def _open_house(app: Litestar, settings: Settings) -> AsyncIterator[None]:
     """Open the connections that the application holds for its whole life, in the process that serves."""
     database = Database(settings.database_url)
-    throttle = Throttle(settings.redis_url)
+    throttle = Throttle(settings.redis_url, secret=settings.secret_key)
     app.state.house = House(settings, database, throttle, switchboard.navigation)
     async with switchboard.hot_paths(app, settings):
         yield
@@ -108,9 +108,9 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
             back = visit.path if request.method in SAFE_METHODS else ""
             return visit.see_other(f"/sign-in?next={quote(back)}" if back else "/sign-in")
         return Response(
-            render("error.html", visit=visit, status=refusal.status, detail=refusal.detail(), reference=""),
+            render("error.html", visit=visit, refusal=refusal),
             status_code=refusal.status,
-            media_type="text/html; charset=utf-8",
+            media_type="text/html",
             headers={"cache-control": "no-store"},
         )
 

@@ -65,13 +65,12 @@ AS $$
 DECLARE
     v_token record;
 BEGIN
-    IF p_bearer_hash IS NOT NULL THEN
-        SELECT t.tenant_id, t.id, t.membership_id, t.scopes,
-               COALESCE(t.last_used_at < now() - interval '1 hour', true) AS stale
-        INTO v_token
-        FROM api_tokens t
-        WHERE t.token_hash = p_bearer_hash AND t.revoked_at IS NULL AND t.expires_at > now();
-    END IF;
+    -- Without a bearer token no row is found, and the record's fields are null.
+    SELECT t.tenant_id, t.id, t.membership_id, t.scopes,
+           COALESCE(t.last_used_at < now() - interval '1 hour', true) AS stale
+    INTO v_token
+    FROM api_tokens t
+    WHERE t.token_hash = p_bearer_hash AND t.revoked_at IS NULL AND t.expires_at > now();
 
     IF p_slug IS NOT NULL OR v_token.tenant_id IS NOT NULL THEN
         SELECT c.tenant_id, c.slug, c.name, c.legal_profile, c.territory, c.locale, c.time_zone, c.accent

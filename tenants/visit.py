@@ -217,7 +217,7 @@ class Visit:
         return Response(
             render(template, visit=self, **context),
             status_code=status,
-            media_type="text/html; charset=utf-8",
+            media_type="text/html",
             headers={"cache-control": "no-store" if self.person else "no-cache", "vary": "cookie, accept-language"},
             cookies=[Cookie(NOTICE_COOKIE, value="", max_age=0, path="/")] if shows_notice else [],
         )

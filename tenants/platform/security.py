@@ -7,9 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from litestar.datastructures import MutableScopeHeaders
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
 SIGN_IN_COOKIE: Final = "archipel_sign_in"
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -38,25 +36,19 @@ HEADERS: Final = {
 }
 
 
-class SecurityHeaders(ASGIMiddleware):
-    """Put the security headers on every answer; over https also strict transport security."""
+def security_headers(*, https: bool) -> BeforeMessageSendHookHandler:
+    """Put the security headers on every answer, also on failures; over https strict transport security too."""
+    headers = dict(HEADERS)
+    if https:
+        headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
 
-    scopes = (ScopeType.HTTP,)
+    async def add(message: Message, _scope: Scope) -> None:
+        if message["type"] == "http.response.start":
+            sent = MutableScopeHeaders.from_message(message)
+            for name, value in headers.items():
+                sent.setdefault(name, value)
 
-    def __init__(self, *, https: bool) -> None:
-        self.headers = dict(HEADERS)
-        if https:
-            self.headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await next_app(scope, receive, send_with_headers)
+    return add
 
 
 def is_cross_site(headers: dict[bytes, bytes], *, base_url: str) -> bool:
