@@ -1,0 +1,233 @@
+"""Notices: what a member should know, in the app and by mail.
+
+A notice is a kind and facts; its sentence is made when it is read, in the reader's language. It is written in the
+transaction of what it tells, so it exists if and only if that happened; the mail follows (``notice_mails``) and
+may fail without losing it. This file must never hold a text that somebody wrote, nor show a notice to another.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from string import Formatter
+from typing import Any, Final, cast
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    Table,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tenants.actors import Actor
+from tenants.events import NoticesGiven
+from tenants.memberships import Membership, MembershipState
+from tenants.platform.database import Base
+from tenants.platform.errors import NotFound
+from tenants.platform.ids import CooperativeId
+from tenants.platform.outbox import emit
+from tenants.platform.words import N_, _
+
+
+class Notice(Base):
+    """One thing told to one member. Notices given together share a batch, which one event announces."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "membership_id"], ["memberships.tenant_id", "memberships.id"]),
+        CheckConstraint("mail_attempts >= 0", name="mail_attempts"),
+        Index("ix_notices_member", "tenant_id", "membership_id", "id"),
+        Index(
+            "ix_notices_unread", "tenant_id", "membership_id", postgresql_where=text("read_at IS NULL")
+        ),
+        Index("ix_notices_unmailed", "tenant_id", "batch_id", postgresql_where=text("mailed_at IS NULL")),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("uuidv7()"))
+    batch_id: Mapped[UUID]
+    membership_id: Mapped[UUID]
+    kind: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    read_at: Mapped[datetime | None]
+    mailed_at: Mapped[datetime | None]
+    mail_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeKind:
+    """A kind of notice: its French sentence (marked by ``N_``) and the page it leads to.
+
+    Both are filled with the facts. ``path`` begins after the cooperative (``/missions/{mission_id}``).
+    Facts named ``*_minutes`` and ``*_cents`` are amounts, ``*_on`` days and ``*_at`` moments.
+    """
+
+    name: str
+    sentence: str
+    path: str
+    mailed: bool = True
+
+    def missing(self, facts: Mapping[str, Any]) -> set[str]:
+        """The placeholders for which there is no fact."""
+        parts = [*Formatter().parse(self.sentence), *Formatter().parse(self.path)]
+        return {name for _text, name, _spec, _conversion in parts if name} - set(facts)
+
+
+KINDS: Final[dict[str, NoticeKind]] = {}
+
+
+def declare_notices(*kinds: NoticeKind) -> None:
+    """Make kinds of notices known, at import."""
+    for kind in kinds:
+        known = KINDS.setdefault(kind.name, kind)
+        assert known == kind, f"the notice {kind.name} is declared twice"
+
+
+declare_notices(
+    NoticeKind(
+        "assembly_recorded",
+        N_("Le compte rendu de l'assemblée du {held_on} attend votre signature."),
+        "/assemblies/{assembly_id}",
+    ),
+    NoticeKind(
+        "rules_changed",
+        N_("L'assemblée du {held_on} a changé les règles. Décisions inscrites au règlement : {count}."),
+        "/assemblies/{assembly_id}",
+    ),
+)
+
+
+def sentence_of(notice: Notice) -> str:
+    """What a notice says, in the reader's language."""
+    kind = KINDS.get(notice.kind)
+    if kind is None or kind.missing(notice.facts):
+        return _("Il y a du nouveau dans votre coopérative.")
+    return _(kind.sentence, **{name: _revived(name, value) for name, value in notice.facts.items()})
+
+
+def path_of(notice: Notice, *, slug: str) -> str:
+    """The page a notice leads to."""
+    kind = KINDS.get(notice.kind)
+    if kind is None or kind.missing(notice.facts):
+        return f"/{slug}"
+    return f"/{slug}{kind.path.format(**notice.facts)}"
+
+
+def _revived(name: str, value: Any) -> Any:
+    """A fact as it was before it was stored as JSON."""
+    if isinstance(value, str) and name.endswith("_on"):
+        return date.fromisoformat(value)
+    if isinstance(value, str) and name.endswith("_at"):
+        return datetime.fromisoformat(value)
+    return value
+
+
+# --- Giving ------------------------------------------------------------------------------------------
+
+
+async def notify(
+    db: AsyncSession, *, tenant_id: UUID, membership_id: UUID, kind: str, facts: Mapping[str, Any]
+) -> None:
+    """Tell one member, in the caller's transaction."""
+    await notify_members(db, tenant_id=tenant_id, membership_ids=[membership_id], kind=kind, facts=facts)
+
+
+async def notify_members(
+    db: AsyncSession,
+    *,
+    tenant_id: UUID,
+    membership_ids: Collection[UUID] | None,
+    kind: str,
+    facts: Mapping[str, Any],
+) -> None:
+    """Tell several members, or (None) every active one, in the caller's transaction.
+
+    One statement and one event, whatever their number.
+    """
+    assert kind in KINDS, f"declare the notice {kind} with declare_notices"
+    lacking = KINDS[kind].missing(facts)
+    assert not lacking, f"the notice {kind} needs the facts {lacking}"
+    await db.flush()
+    batch_id = (await db.execute(select(func.uuidv7()))).scalar_one()
+    stored = bindparam("facts", msgspec.to_builtins(dict(facts)), type_=JSONB())
+    told = select(
+        Membership.tenant_id, literal(batch_id), Membership.id, literal(kind), stored
+    ).where(Membership.tenant_id == tenant_id)
+    if membership_ids is None:
+        told = told.where(Membership.state == MembershipState.ACTIVE)
+    else:
+        told = told.where(Membership.id.in_(membership_ids))
+    statement = insert(cast("Table", Notice.__table__)).from_select(
+        ["tenant_id", "batch_id", "membership_id", "kind", "facts"], told
+    )
+    await db.execute(statement)
+    if KINDS[kind].mailed:
+        await emit(db, NoticesGiven(tenant_id=CooperativeId(tenant_id), batch_id=batch_id))
+
+
+# --- Reading -----------------------------------------------------------------------------------------
+
+
+async def notices(
+    db: AsyncSession, *, actor: Actor, unread: bool = False, before: UUID | None = None, limit: int = 50
+) -> Sequence[Notice]:
+    """List the actor's own notices, newest first; ``before`` is the last id already read."""
+    query = select(Notice).where(Notice.tenant_id == actor.tenant_id, Notice.membership_id == actor.member)
+    if unread:
+        query = query.where(Notice.read_at.is_(None))
+    if before:
+        query = query.where(Notice.id < before)
+    return (await db.scalars(query.order_by(Notice.id.desc()).limit(limit))).all()
+
+
+async def unread_notices(db: AsyncSession, *, actor: Actor) -> int:
+    """Count the actor's own unread notices."""
+    query = select(func.count()).where(
+        Notice.tenant_id == actor.tenant_id, Notice.membership_id == actor.member, Notice.read_at.is_(None)
+    )
+    return (await db.execute(query)).scalar_one()
+
+
+async def read_notice(db: AsyncSession, *, actor: Actor, notice_id: UUID) -> Notice:
+    """Note that the actor has read one of their notices; twice changes nothing. Raises NotFound."""
+    statement = (
+        update(Notice)
+        .where(
+            Notice.tenant_id == actor.tenant_id,
+            Notice.membership_id == actor.member,
+            Notice.id == notice_id,
+        )
+        .values(read_at=func.coalesce(Notice.read_at, func.now()))
+        .returning(Notice)
+    )
+    notice = (await db.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
+    if notice is None:
+        raise NotFound
+    return notice
+
+
+async def read_all_notices(db: AsyncSession, *, actor: Actor, newest: UUID | None = None) -> int:
+    """Note that the actor has read all their notices up to ``newest`` (what the page showed); count them."""
+    statement = update(Notice).where(
+        Notice.tenant_id == actor.tenant_id, Notice.membership_id == actor.member, Notice.read_at.is_(None)
+    )
+    if newest:
+        statement = statement.where(Notice.id <= newest)
+    read = await db.execute(
+        statement.values(read_at=func.now()).returning(Notice.id),
+        execution_options={"synchronize_session": False},
+    )
+    return len(read.all())
