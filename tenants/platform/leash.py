@@ -20,9 +20,7 @@ def die_with_parent(signal_number: int) -> None:
     A change of user clears the request, so it is made after it.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(
-            PR_SET_PDEATHSIG, signal_number, 0, 0, 0
-        )
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
 
 
 def main(arguments: list[str]) -> None:

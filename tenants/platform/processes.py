@@ -12,18 +12,19 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import NoReturn, Self
 
 from tenants.platform import leash
 
 LOOK_EVERY_SECONDS = 0.2
 
 
-class CannotRun(Exception):  # noqa: N818  # A sentence for the operator, like every refusal.
+class CannotRun(Exception):
     """The operator has to do something first; the message is one sentence that says what."""
 
 
@@ -47,10 +48,7 @@ class Child:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", leash.__file__),
-                    *(
-                        str(number)
-                        for number in (os.getpid(), int(self.stop_signal), *self.user)
-                    ),
+                    *(str(number) for number in (os.getpid(), int(self.stop_signal), *self.user)),
                     *(str(part) for part in self.command),
                 ],
                 env={**os.environ, **self.environment},
@@ -77,11 +75,7 @@ class Child:
         code = self._process.poll() if self._process else None
         if code is None:
             return "still running"
-        return (
-            f"killed by {signal.Signals(-code).name}"
-            if code < 0
-            else f"ended with code {code}"
-        )
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
     def stop(self) -> None:
         """Ask it to end, wait, and in the end insist, on what it started as well."""
@@ -111,8 +105,32 @@ class Child:
             return ""
 
 
+@contextmanager
+def told_to_stop() -> Iterator[None]:
+    """Within, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, once, and it ends here.
+
+    A second Ctrl-C must not cut short the stopping that the first one began.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    told = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class Supervisor:
-    """Keeps children running until a signal, or until one of them ends too often.
+    """Keeps children running, until one of them ends too often.
 
     A child that ends is reported and started again; after ``most_restarts`` within
     ``restart_window_seconds`` we give up, because a loop of crashes helps nobody.
@@ -128,26 +146,17 @@ class Supervisor:
         self.report = report
         self.most_restarts = most_restarts
         self.restart_window_seconds = restart_window_seconds
-        self.stopping = False
         self._children: list[tuple[Child, Callable[[], None]]] = []
         self._restarts: dict[str, deque[float]] = {}
 
     def __enter__(self) -> Self:
-        """From here on SIGINT, SIGTERM and SIGHUP mean "stop in order"."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask_to_stop)
+        """Look after nothing yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop the children, the last started first."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # A second Ctrl-C must not leave half of them running.
-            signal.signal(number, signal.SIG_IGN)
         for child, _start in reversed(self._children):
             child.stop()
-
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.stopping = True
 
     def look_after(self, child: Child, start: Callable[[], None] | None = None) -> None:
         """Watch ``child`` from now on; ``start`` starts it, now if it is not running, and again if it ends."""
@@ -156,11 +165,11 @@ class Supervisor:
         if not child.running:
             start()
 
-    def watch(self) -> None:
-        """Return when a signal asked us to stop; raise ``CannotRun`` when a child keeps ending."""
-        while not self.stopping:
+    def watch(self) -> NoReturn:
+        """Never return; raise ``CannotRun`` when a child keeps ending."""
+        while True:
             for child, start in self._children:
-                if not child.running and not self.stopping:
+                if not child.running:
                     self._start_again(child, start)
             time.sleep(LOOK_EVERY_SECONDS)
 
@@ -176,7 +185,5 @@ class Supervisor:
             )
             raise CannotRun(message)
         restarts.append(now)
-        self.report(
-            f"The {child.name} {child.ending}; starting it again (log: {child.log})."
-        )
+        self.report(f"The {child.name} {child.ending}; starting it again (log: {child.log}).")
         start()
