@@ -1,0 +1,166 @@
+"""`archipel`: every command, with its options and how it ends.
+
+Exit 0: done, or agrees. 1: refused, or differs. 2: unreadable settings or misuse. This file must
+never do the work: a command imports what it needs when it runs, so that --help is quick.
+"""
+
+import asyncio
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tenants.platform.processes import CannotRun
+from tenants.platform.settings import (
+    NEEDED_TO_MIGRATE,
+    NEEDED_TO_OPERATE,
+    NEEDED_TO_PROVE,
+    NEEDED_TO_SERVE,
+    NEEDED_TO_WORK,
+    BadSettings,
+    Settings,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+REFUSED = 1
+MISUSED = 2
+DATA_FOLDER = ".archipel"
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(click.Group):
+    """The group that turns what commands raise into one sentence and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        from tenants.platform.errors import Refusal  # noqa: PLC0415  # --help does not need it.
+
+        try:
+            return super().invoke(ctx)
+        except BadSettings as error:
+            click.echo("\n".join(error.problems), err=True)
+            ctx.exit(MISUSED)
+        except CannotRun as error:
+            click.echo(str(error), err=True)
+            ctx.exit(REFUSED)
+        except Refusal as refusal:
+            click.echo(refusal.detail(), err=True)
+            ctx.exit(REFUSED)
+
+
+@click.group(cls=Commands, context_settings=HELP)
+@click.version_option(package_name="archipel")
+def cli() -> None:
+    """Archipel, a cooperative marketplace with a time bank."""
+
+
+@cli.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to serve on."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA_FOLDER,
+    show_default=True,
+    help="Folder that keeps the databases between runs.",
+)
+@click.option("--fresh", is_flag=True, help="Begin anew: remove what earlier runs left in the folder.")
+def demo(port: int, data: Path, *, fresh: bool) -> None:
+    """Run everything on this machine, with three cooperatives and people in them."""
+    from marketplace.demo.launcher import run_demo  # noqa: PLC0415
+
+    run_demo(data, port=port, fresh=fresh, console=_console())
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+def serve(host: str) -> None:
+    """Serve the pages and the API."""
+    settings = _settings(NEEDED_TO_SERVE)
+    from marketplace.commands import serve as command  # noqa: PLC0415
+    from tenants.platform.logs import configure_logs  # noqa: PLC0415
+
+    configure_logs(settings.log_level)
+    command.serve(settings, host=host)
+
+
+@cli.command()
+def worker() -> None:
+    """Carry events to those who hear them, and keep the clock."""
+    settings = _settings(NEEDED_TO_WORK)
+    from marketplace import worker as command  # noqa: PLC0415
+
+    command.main(settings)
+
+
+@cli.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 if the tables differ from the code.")
+def migrate(*, check: bool) -> None:
+    """Bring the database to the newest version (and make its roles, given DATABASE_ADMIN_URL)."""
+    settings = _settings(NEEDED_TO_MIGRATE)
+    from marketplace import schema  # noqa: PLC0415
+
+    if not check:
+        asyncio.run(schema.migrate(settings, report=click.echo))
+    elif differences := asyncio.run(schema.differences(settings)):
+        raise CannotRun("\n".join(differences))
+    else:
+        click.echo("The tables are what the code declares.")
+
+
+@cli.group()
+def tenant() -> None:
+    """Found cooperatives."""
+
+
+@tenant.command("create")
+@click.option("--name", required=True, help='Its name, "Les Ateliers du Lac".')
+@click.option("--slug", required=True, help="Its place in every address: ateliers-du-lac.")
+@click.option("--legal-profile", required=True, help="association, scop, scic, cae or other.")
+@click.option("--territory", required=True, help="Code of its département: 35, 2A, 974.")
+@click.option("--locale", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
+@click.option("--time-zone", default="Europe/Paris", show_default=True)
+@click.option("--accent", default="ocean", show_default=True, help="Its colour.")
+@click.option("--founder-email", required=True, help="Who gets the first mandate, as manager.")
+@click.option("--founder-name", required=True)
+def create_tenant(**answers: str) -> None:
+    """Found a cooperative and print the link by which its first manager joins."""
+    settings = _settings(NEEDED_TO_OPERATE)
+    from marketplace.commands.tenant import create  # noqa: PLC0415
+
+    click.echo(asyncio.run(create(settings, **answers)))
+
+
+@cli.command()
+@click.option("--cooperative", metavar="SLUG", help="Only this one; by default all of them.")
+def proof(cooperative: str | None) -> None:
+    """Recompute every balance from its entries; exit 1 if one differs."""
+    settings = _settings(NEEDED_TO_PROVE)
+    from marketplace.commands.proof import prove  # noqa: PLC0415
+
+    if not asyncio.run(prove(settings, slug=cooperative, console=_console())):
+        sys.exit(REFUSED)
+
+
+def _settings(needed: Collection[str]) -> Settings:
+    return Settings.from_environment(needed=needed)
+
+
+def _console() -> "Console":
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(highlight=False)
+
+
+def main() -> None:
+    """Run `archipel`."""
+    cli(prog_name="archipel")
+
+
+if __name__ == "__main__":
+    main()

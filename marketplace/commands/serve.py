@@ -1,0 +1,55 @@
+"""`archipel serve`: the web server, one process per core but one.
+
+This file must never build the application: ``marketplace.app`` does, in each process.
+"""
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import Server
+
+from tenants.platform.leash import die_with_parent
+from tenants.platform.ports import check_port
+from tenants.platform.settings import Settings
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+# Requests that a stopping process still finishes.
+GRACE_SECONDS = 10
+# Granian's own lines go the way of every other line.
+LOGS: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"_granian": {"level": "INFO", "handlers": [], "propagate": True}},
+}
+
+
+def serve(settings: Settings, *, host: str) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ``CannotRun`` when the port is taken."""
+    check_port(host, settings.port, remedy="set PORT={port}")
+    Server(
+        "marketplace.commands.serve:application",
+        factory=True,
+        address=host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.web_workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_level=LogLevels.info,
+        log_dictconfig=LOGS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=GRACE_SECONDS,
+    ).serve()
+
+
+def application() -> "Litestar":
+    """The application, in a process that ends when the server's first process ends."""
+    die_with_parent(signal.SIGTERM)
+    from marketplace.app import create_app  # noqa: PLC0415  # Only the serving processes need it.
+
+    return create_app()
