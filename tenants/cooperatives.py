@@ -1,23 +1,31 @@
 """Cooperatives: each is a tenant, and every row of a cooperative carries its id.
 
-Holds how a cooperative is founded by the operator, and how its manager changes its settings. The slug is
-in every address, so it is chosen once and unique over the whole platform. This file must never
-read another cooperative's rows, nor let one be deleted.
+Holds what a manager may change of it; how it is founded is in ``tenants.founding``. The slug is in every
+address, so it is chosen once and unique over the whole platform. This file must never read another
+cooperative's rows, nor let one be deleted.
 """
 
+import re
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Index, func, text
+from sqlalchemy import CheckConstraint, Index, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tenants import audit
+from tenants.actors import Actor, Role
+from tenants.memberships import NoSuchTerritory
 from tenants.platform.accents import Accent
 from tenants.platform.database import Base
+from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import CooperativeId
-from tenants.platform.words import N_
+from tenants.platform.territories import TERRITORIES
+from tenants.platform.words import LOCALES, N_
 
-SLUG_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])$"
+SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,38}[a-z0-9]$"
+SLUG: Final = re.compile(SLUG_PATTERN)
 RESERVED_SLUGS: Final = frozenset(
     "api static health metrics observatory stripe pay sign-in sign-out me join mail".split()  # noqa: SIM905
 )
@@ -86,3 +94,73 @@ class Cooperative(Base):
     presentation: Mapped[str] = mapped_column(server_default="")
     founded_at: Mapped[date] = mapped_column(server_default=text("CURRENT_DATE"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class NoSuchTimeZone(Refusal):
+    """Not a time zone of the territories we know."""
+
+    status = 422
+    code = "no_such_time_zone"
+    message = N_("Ce fuseau horaire n'est pas proposé.")
+    default_field = "time_zone"
+
+
+async def cooperative_of(db: AsyncSession, *, tenant_id: CooperativeId) -> Cooperative:
+    """The cooperative of this transaction. Raises NotFound for any other."""
+    query = select(Cooperative).where(Cooperative.tenant_id == tenant_id)
+    found = (await db.scalars(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def change_settings(
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    name: str,
+    legal_profile: LegalProfile,
+    territory: str,
+    locale: str,
+    time_zone: str,
+    accent: Accent,
+    presentation: str = "",
+) -> Cooperative:
+    """Change what the cooperative says of itself; its slug stays. A manager's doing.
+
+    Raises NoSuchTerritory, NoSuchTimeZone.
+    """
+    actor.must_hold(Role.MANAGER)
+    check_place(territory, time_zone)
+    assert locale in LOCALES, "the form offers the languages we speak"
+    query = select(Cooperative).where(Cooperative.tenant_id == actor.tenant_id)
+    found = (await db.scalars(query.with_for_update(key_share=True))).one()
+    wanted = {
+        "name": name,
+        "legal_profile": legal_profile,
+        "territory": territory,
+        "locale": locale,
+        "time_zone": time_zone,
+        "accent": accent,
+        "presentation": presentation,
+    }
+    changed = [field for field, value in wanted.items() if getattr(found, field) != value]
+    for field in changed:
+        setattr(found, field, wanted[field])
+    if changed:
+        await audit.record(
+            db,
+            actor=actor,
+            action="tenants:cooperative:settings_changed",
+            subject_id=found.tenant_id,
+            facts={"fields": changed},
+        )
+    return found
+
+
+def check_place(territory: str, time_zone: str) -> None:
+    """Refuse a département or a time zone that we do not know."""
+    if territory not in TERRITORIES:
+        raise NoSuchTerritory
+    if time_zone not in TIME_ZONES:
+        raise NoSuchTimeZone

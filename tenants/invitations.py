@@ -1,18 +1,34 @@
-"""Invitations: a manager asks somebody in by mail; the person joins from their own mailbox.
+"""Invitations: a manager asks somebody in by mail.
 
 The manager learns nothing about the address: a known and an unknown one are answered alike. The token is
-made when the mail is written and only its SHA-256 is kept; opening the link shows a page, and only its
-button consumes. This file must never sign anybody in without the token.
+made when the mail is written and only its SHA-256 is kept. How the invited person answers is in
+``tenants.joining``. This file must never sign anybody in.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, func, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, and_, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tenants import audit
+from tenants.actors import Actor, Role
+from tenants.events import MemberInvited
+from tenants.memberships import Membership, MembershipState
+from tenants.people import plain_email
 from tenants.platform.database import Base
+from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MembershipId
+from tenants.platform.outbox import emit
+from tenants.platform.words import N_
+from tenants.sign_ins import new_token
+
+GOOD_FOR: Final = timedelta(days=14)
+PAUSE: Final = timedelta(minutes=10)
 
 
 class Invitation(Base):
@@ -25,7 +41,6 @@ class Invitation(Base):
         Index("ix_invitations_token_hash", "token_hash", postgresql_where=text("token_hash IS NOT NULL")),
         Index("ix_invitations_tenant_id_membership_id", "tenant_id", "membership_id"),
         CheckConstraint("token_hash IS NULL OR octet_length(token_hash) = 32", name="token_hash_is_sha256"),
-        CheckConstraint("consumed_at IS NULL OR withdrawn_at IS NULL", name="one_end"),
         CheckConstraint("char_length(message) <= 2000", name="message_length"),
     )
 
@@ -39,4 +54,146 @@ class Invitation(Base):
     sent_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '14 days'"))
     consumed_at: Mapped[datetime | None]
-    withdrawn_at: Mapped[datetime | None]
+
+
+class AlreadyInvited(Refusal):
+    """Somebody with this address is a member, or has been invited and has not answered yet."""
+
+    code = "already_invited"
+    message = N_("Une personne de la coopérative a déjà cette adresse, ou y a déjà été invitée.")
+    default_field = "email"
+
+
+class JustMailed(Refusal):
+    """The mail left a moment ago."""
+
+    code = "invitation_just_mailed"
+    message = N_("Ce courriel vient de partir. Attendez {wait_minutes} avant de le renvoyer.")
+
+
+async def invite_member(
+    db: AsyncSession, *, actor: Actor, email: str, display_name: str, message: str = ""
+) -> Invitation:
+    """Invite somebody by mail: a manager's doing. Raises AlreadyInvited.
+
+    Whether anybody can already sign in with this address makes no difference to the answer.
+    """
+    actor.must_hold(Role.MANAGER)
+    invitation = await write_invitation(
+        db, tenant_id=actor.tenant_id, by=actor.membership_id, email=email, display_name=display_name, message=message
+    )
+    await audit.record(db, actor=actor, action="tenants:invitation:sent", subject_id=invitation.id)
+    await emit(db, MemberInvited(tenant_id=actor.tenant_id, invitation_id=invitation.id))
+    return invitation
+
+
+async def write_invitation(
+    db: AsyncSession,
+    *,
+    tenant_id: CooperativeId,
+    by: MembershipId | None,
+    email: str,
+    display_name: str,
+    message: str = "",
+) -> Invitation:
+    """Write an unclaimed membership and its invitation; the caller authorises, audits and emits.
+
+    Raises AlreadyInvited if the address belongs to somebody of this cooperative who has not left.
+    """
+    email = plain_email(email)
+    taken = select(Membership.id).where(
+        Membership.tenant_id == tenant_id,
+        Membership.contact_email == email,
+        Membership.state != MembershipState.LEFT,
+    )
+    # Two managers may type the same address at once: the unique index lets one of them through.
+    statement = (
+        insert(Membership)
+        .values(tenant_id=tenant_id, display_name=display_name, contact_email=email)
+        .on_conflict_do_nothing(
+            index_elements=["tenant_id", "contact_email"], index_where=text("state = 'invited'")
+        )
+        .returning(Membership.id)
+    )
+    if await db.scalar(taken) is not None or (membership_id := await db.scalar(statement)) is None:
+        raise AlreadyInvited
+    invitation = Invitation(tenant_id=tenant_id, membership_id=membership_id, invited_by=by, message=message)
+    db.add(invitation)
+    await db.flush()
+    return invitation
+
+
+async def pending_invitations(
+    db: AsyncSession, *, actor: Actor, before: UUID | None = None, limit: int = 20
+) -> Sequence[tuple[Invitation, Membership]]:
+    """List invitations nobody has answered, newest first; ``before`` is the last id read. A manager's list."""
+    actor.must_hold(Role.MANAGER)
+    query = (
+        select(Invitation, Membership)
+        .join(
+            Membership,
+            and_(Membership.tenant_id == Invitation.tenant_id, Membership.id == Invitation.membership_id),
+        )
+        .where(Invitation.tenant_id == actor.tenant_id, Invitation.consumed_at.is_(None))
+    )
+    if before is not None:
+        query = query.where(Invitation.id < before)
+    rows = await db.execute(query.order_by(Invitation.id.desc()).limit(limit))
+    return [(invitation, invited) for invitation, invited in rows]
+
+
+async def resend_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UUID) -> Invitation:
+    """Mail an invitation once more, good for 14 days again; the link mailed before stops working.
+
+    Raises JustMailed within 10 minutes of the last time, NotFound.
+    """
+    actor.must_hold(Role.MANAGER)
+    invitation = await lock_pending(db, actor.tenant_id, invitation_id)
+    now = (await db.execute(select(func.now()))).scalar_one()
+    if invitation.sent_at is not None and now - invitation.sent_at < PAUSE:
+        raise JustMailed(wait_minutes=int(PAUSE.total_seconds()) // 60)
+    invitation.expires_at = now + GOOD_FOR
+    await audit.record(db, actor=actor, action="tenants:invitation:sent_again", subject_id=invitation.id)
+    await emit(db, MemberInvited(tenant_id=actor.tenant_id, invitation_id=invitation.id))
+    return invitation
+
+
+async def withdraw_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UUID) -> None:
+    """Take an invitation back: nothing of somebody who never came is kept. Raises NotFound."""
+    actor.must_hold(Role.MANAGER)
+    invitation = await lock_pending(db, actor.tenant_id, invitation_id)
+    where = {"tenant_id": invitation.tenant_id, "membership_id": invitation.membership_id}
+    await db.delete(invitation)
+    await db.flush()
+    await db.execute(DELETE_UNCLAIMED, where)
+    await audit.record(db, actor=actor, action="tenants:invitation:withdrawn", subject_id=invitation_id)
+
+
+async def lock_pending(db: AsyncSession, tenant_id: CooperativeId, invitation_id: UUID) -> Invitation:
+    """Hold an invitation nobody has answered yet. Raises NotFound."""
+    query = select(Invitation).where(
+        Invitation.tenant_id == tenant_id, Invitation.id == invitation_id, Invitation.consumed_at.is_(None)
+    )
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    invitation = (await db.scalars(locked)).one_or_none()
+    if invitation is None:
+        raise NotFound
+    return invitation
+
+
+DELETE_UNCLAIMED = text("""
+    DELETE FROM memberships
+    WHERE tenant_id = :tenant_id AND id = :membership_id AND state = 'invited' AND person_id IS NULL
+""")
+
+
+async def stamp_invitation(db: AsyncSession, *, tenant_id: CooperativeId, invitation_id: UUID) -> str | None:
+    """Give an invitation its token because it is being mailed; None if it was answered or taken back."""
+    token, hashed = new_token()
+    statement = (
+        update(Invitation)
+        .where(Invitation.tenant_id == tenant_id, Invitation.id == invitation_id, Invitation.consumed_at.is_(None))
+        .values(token_hash=hashed, sent_at=func.now())
+    )
+    stamped = (await db.execute(statement.returning(Invitation.id))).one_or_none()
+    return token if stamped else None

@@ -5,15 +5,31 @@ that mails it decides. The token is made at the moment of mailing and only its S
 link shows a page; only its button consumes. This file must never say whether an address is known.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final, assert_never
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, insert, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tenants.platform.database import Base
-from tenants.platform.ids import PersonId
+from tenants.events import MailLinkRequested
+from tenants.people import Person, find_person, me, plain_email
+from tenants.platform.database import Base, work_for
+from tenants.platform.errors import Refusal
+from tenants.platform.ids import CooperativeId, PersonId
+from tenants.platform.outbox import emit
+from tenants.platform.throttle import Limit, Throttle
+from tenants.platform.words import N_
+from tenants.sign_ins import Opened, SignInMethod, open_sign_in, token_hash
+
+NO_COOPERATIVE: Final = CooperativeId(UUID(int=0))
+"""Under which the events of a person alone are written: no cooperative has this id."""
+
+LINKS_BY_EMAIL: Final = Limit("mail_link_by_email", attempts=5, seconds=3600, guards_secret=True)
+LINKS_BY_ADDRESS: Final = Limit("mail_link_by_address", attempts=30, seconds=3600)
 
 
 class MailLinkPurpose(StrEnum):
@@ -46,3 +62,106 @@ class MailLink(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '20 minutes'"))
     consumed_at: Mapped[datetime | None]
+
+
+class LinkExpired(Refusal):
+    """The link was used, is too old, or was never sent; which of these is not said."""
+
+    status = 404
+    code = "link_expired"
+    message = N_("Ce lien n'est plus valable : il a déjà servi, ou il est trop ancien. Demandez-en un nouveau.")
+
+
+class EmailTaken(Refusal):
+    """Another person has confirmed this address."""
+
+    status = 409
+    code = "email_taken"
+    message = N_("Cette adresse est déjà celle d'une autre personne.")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSeen:
+    """What a link that is still good would do."""
+
+    id: UUID
+    person_id: PersonId
+    purpose: MailLinkPurpose
+    email: str
+
+
+async def request_mail_link(
+    db: AsyncSession, throttle: Throttle, *, email: str, locale: str, address: str = ""
+) -> None:
+    """Ask for a link to sign in. The answer never depends on whether anybody has this address.
+
+    Raises TooManyAttempts after 5 links for one address, or 30 from one network address, in an hour.
+    """
+    email = plain_email(email)
+    await throttle.attempt(LINKS_BY_ADDRESS, address)
+    await throttle.attempt(LINKS_BY_EMAIL, email)
+    link_id = (
+        await db.execute(text("SELECT ask_mail_link(:email, :locale)"), {"email": email, "locale": locale})
+    ).scalar_one()
+    await _tell_the_post(db, link_id)
+
+
+async def request_email_change(
+    db: AsyncSession, throttle: Throttle, *, person_id: PersonId, email: str, locale: str
+) -> None:
+    """Ask to change one's address: a link goes to the new one, and nothing changes before it is confirmed."""
+    await throttle.attempt(LINKS_BY_EMAIL, plain_email(email))
+    statement = insert(MailLink).values(
+        person_id=person_id, purpose=MailLinkPurpose.CONFIRM, email=plain_email(email), locale=locale
+    )
+    await _tell_the_post(db, (await db.execute(statement.returning(MailLink.id))).scalar_one())
+
+
+async def _tell_the_post(db: AsyncSession, link_id: UUID) -> None:
+    """Write the event under no cooperative: a person's mail belongs to none of them."""
+    tenant, person = db.info.get("tenant"), db.info.get("person")
+    await work_for(db, tenant=NO_COOPERATIVE, person=person)
+    await emit(db, MailLinkRequested(tenant_id=NO_COOPERATIVE, mail_link_id=link_id))
+    await work_for(db, tenant=tenant, person=person)
+
+
+async def look_at_mail_link(db: AsyncSession, *, token: str) -> LinkSeen:
+    """What the link would do, without doing it. Raises LinkExpired."""
+    row = (
+        await db.execute(text("SELECT * FROM find_mail_link(:token_hash)"), {"token_hash": token_hash(token)})
+    ).one_or_none()
+    if row is None:
+        raise LinkExpired
+    return LinkSeen(row.id, PersonId(row.person_id), MailLinkPurpose(row.purpose), row.email)
+
+
+async def consume_mail_link(db: AsyncSession, *, token: str, user_agent: str = "", address: str = "") -> Opened | None:
+    """Press the button of a link, once: sign in, or confirm the new address (None).
+
+    Raises LinkExpired; EmailTaken if somebody else has confirmed that address since.
+    """
+    seen = await look_at_mail_link(db, token=token)
+    await work_for(db, tenant=db.info.get("tenant"), person=seen.person_id)
+    # Of two that press at once, the second finds the link consumed.
+    statement = update(MailLink).where(MailLink.id == seen.id, MailLink.consumed_at.is_(None))
+    if (await db.execute(statement.values(consumed_at=func.now()).returning(MailLink.id))).one_or_none() is None:
+        raise LinkExpired
+    match seen.purpose:
+        case MailLinkPurpose.SIGN_IN:
+            if (await me(db, person_id=seen.person_id)).email != seen.email:
+                raise LinkExpired
+            return await open_sign_in(
+                db,
+                person_id=seen.person_id,
+                method=SignInMethod.MAIL_LINK,
+                user_agent=user_agent,
+                address=address,
+            )
+        case MailLinkPurpose.CONFIRM:
+            owner = (await find_person(db, email=seen.email)).person_id
+            if owner not in (None, seen.person_id):
+                raise EmailTaken
+            await db.execute(update(Person).where(Person.person_id == seen.person_id).values(email=seen.email))
+            return None
+        case _:
+            assert_never(seen.purpose)

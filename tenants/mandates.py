@@ -4,18 +4,44 @@ A mandate is in force when its term holds now and it was not ended; roles come f
 manager cannot be taken away. This file must never change a term once given: it is ended, and another given.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, and_, func, select, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tenants.actors import Role
+from tenants import audit, register
+from tenants.actors import Actor, Role
+from tenants.events import MandateEnded, MandateGiven
+from tenants.memberships import (
+    Membership,
+    MembershipState,
+    StateUnfit,
+    lock_managers,
+    lock_member,
+    must_leave_a_manager,
+)
+from tenants.notices import NoticeKind, declare_notices, notify
 from tenants.platform.database import Base
+from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MandateId, MembershipId
+from tenants.platform.outbox import emit
 from tenants.platform.words import N_
+
+YEARS_MAX: Final = 6
+WARNED_BEFORE: Final = timedelta(days=30)
+
+declare_notices(
+    NoticeKind("mandate_given", N_("Un mandat vous est confié jusqu'au {until_on}."), "/mandates"),
+    NoticeKind("mandate_ended", N_("L'un de vos mandats a pris fin."), "/mandates"),
+    NoticeKind("mandate_ends_soon", N_("L'un de vos mandats finit le {ends_at}."), "/mandates"),
+)
 
 ROLE_TITLES: Final = {
     Role.MANAGER: N_("Gestion"),
@@ -27,8 +53,28 @@ ROLE_TITLES: Final = {
 }
 
 
+class EndReason(StrEnum):
+    """Why a mandate ended."""
+
+    TERM = "term"
+    GIVEN_UP = "given_up"
+    TAKEN_BACK = "taken_back"
+    LEFT = "left"
+
+
+END_REASON_TITLES: Final = {
+    EndReason.TERM: N_("arrivé à son terme"),
+    EndReason.GIVEN_UP: N_("rendu par son titulaire"),
+    EndReason.TAKEN_BACK: N_("retiré"),
+    EndReason.LEFT: N_("départ de la coopérative"),
+}
+
+
 class Mandate(Base):
-    """One role of one member for one term. ``decision_id`` is the line of the register that decided it, if any."""
+    """One role of one member for one term.
+
+    ``decision_id`` is the assembly or proposal that gave it, if any; ``register_seq`` its line in the register.
+    """
 
     __tablename__ = "mandates"
     __table_args__ = (
@@ -48,7 +94,8 @@ class Mandate(Base):
         CheckConstraint("role IN ({})".format(", ".join(f"'{role}'" for role in Role)), name="role"),
         CheckConstraint("NOT isempty(term) AND lower(term) IS NOT NULL AND upper(term) IS NOT NULL", name="term"),
         CheckConstraint("(ended_at IS NULL) = (ended_reason IS NULL)", name="end_has_a_reason"),
-        CheckConstraint("char_length(ended_reason) <= 200", name="ended_reason_length"),
+        CheckConstraint("ended_reason IN ('term', 'given_up', 'taken_back', 'left')", name="ended_reason"),
+        ForeignKeyConstraint(["tenant_id", "register_seq"], ["register_lines.tenant_id", "register_lines.seq"]),
     )
 
     tenant_id: Mapped[CooperativeId] = mapped_column(primary_key=True)
@@ -57,8 +104,241 @@ class Mandate(Base):
     role: Mapped[Role]
     term: Mapped[Range[datetime]] = mapped_column(TSTZRANGE())
     decision_id: Mapped[UUID | None]
+    register_seq: Mapped[int | None] = mapped_column(BigInteger)
     given_by: Mapped[MembershipId | None]
     given_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ending_noticed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    ended_reason: Mapped[str | None]
+    ended_reason: Mapped[EndReason | None]
+
+
+class MandateOverlaps(Refusal):
+    """The member holds this role already at some time of the term."""
+
+    code = "mandate_overlaps"
+    message = N_("Cette personne a déjà ce mandat pendant une partie de cette période.")
+    default_field = "role"
+
+
+class TermUnfit(Refusal):
+    """A term ends after it begins, in the future, and does not last longer than six years."""
+
+    status = 422
+    code = "term_unfit"
+    message = N_("Un mandat finit dans l'avenir, et dure au plus {years} ans.")
+    default_field = "until"
+
+
+class MandateEndedAlready(Refusal):
+    """The mandate is over."""
+
+    code = "mandate_ended_already"
+    message = N_("Ce mandat a déjà pris fin.")
+
+
+async def give_mandate(
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    membership_id: UUID,
+    role: Role,
+    until: date,
+    since: date | None = None,
+    decision_id: UUID | None = None,
+) -> Mandate:
+    """Give an active member a role until the end of the day ``until``, from now or the day ``since``.
+
+    A manager's doing, or the software's on a decision. Days are those of the cooperative's time zone. Holds
+    the member, then the register's head. Raises TermUnfit, MandateOverlaps, StateUnfit, NotFound.
+    """
+    if not actor.is_system:
+        actor.must_hold(Role.MANAGER)
+    holder = await lock_member(db, actor.tenant_id, membership_id)
+    if holder.state != MembershipState.ACTIVE:
+        raise StateUnfit("membership_id")
+    term = await _term(db, actor.tenant_id, since, until)
+    mandate = await write_mandate(
+        db, actor=actor, membership_id=holder.id, role=role, term=term, decision_id=decision_id
+    )
+    await notify(
+        db,
+        tenant_id=actor.tenant_id,
+        membership_id=holder.id,
+        kind="mandate_given",
+        facts={"until_on": until},
+    )
+    count = await _count_holders(db, actor.tenant_id, role)
+    line = await register.append(
+        db, tenant_id=actor.tenant_id, kind="mandate_given", facts={"role": str(role), "holders": count}
+    )
+    mandate.register_seq = line.seq
+    await db.flush()
+    return mandate
+
+
+async def write_mandate(
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    membership_id: MembershipId,
+    role: Role,
+    term: Range[datetime],
+    decision_id: UUID | None = None,
+) -> Mandate:
+    """Write, audit and announce a mandate; the caller authorises, locks the member and writes the register."""
+    overlapping = select(Mandate.id).where(
+        Mandate.tenant_id == actor.tenant_id,
+        Mandate.membership_id == membership_id,
+        Mandate.role == role,
+        Mandate.ended_at.is_(None),
+        Mandate.term.overlaps(term),
+    )
+    if await db.scalar(overlapping) is not None:
+        raise MandateOverlaps
+    mandate = Mandate(
+        tenant_id=actor.tenant_id,
+        membership_id=membership_id,
+        role=role,
+        term=term,
+        decision_id=decision_id,
+        given_by=actor.membership_id,
+    )
+    db.add(mandate)
+    await db.flush()
+    facts = {"role": str(role), "membership_id": str(membership_id)}
+    await audit.record(db, actor=actor, action="tenants:mandate:given", subject_id=mandate.id, facts=facts)
+    await emit(
+        db,
+        MandateGiven(tenant_id=actor.tenant_id, mandate_id=mandate.id, membership_id=membership_id, role=str(role)),
+    )
+    return mandate
+
+
+async def _term(db: AsyncSession, tenant_id: CooperativeId, since: date | None, until: date) -> Range[datetime]:
+    """The moments between two days of the cooperative, both included. Raises TermUnfit."""
+    row = (await db.execute(_NOW_AND_ZONE, {"tenant_id": tenant_id})).one()
+    now, zone = row.now, ZoneInfo(row.time_zone)
+    begins = now if since is None else max(now, datetime.combine(since, time(), zone))
+    try:
+        ends = datetime.combine(until + timedelta(days=1), time(), zone)
+    except OverflowError:
+        raise TermUnfit(years=YEARS_MAX) from None
+    if not begins < ends <= begins + timedelta(days=366 * YEARS_MAX):
+        raise TermUnfit(years=YEARS_MAX)
+    return Range(begins, ends)
+
+
+async def end_mandate(db: AsyncSession, *, actor: Actor, mandate_id: UUID, reason: EndReason | None = None) -> Mandate:
+    """Take a mandate back (a manager), or give up one's own. Nobody sends the last manager away.
+
+    Holds the cooperative's management (``lock_managers``), the mandate, then the register's head. Raises
+    LastManager, MandateEndedAlready, NotAllowed, NotFound.
+    """
+    await lock_managers(db, actor.tenant_id)
+    mandate = await _lock(db, actor.tenant_id, mandate_id)
+    own = mandate.membership_id == actor.membership_id
+    if not own and not actor.is_system:
+        actor.must_hold(Role.MANAGER)
+    if mandate.ended_at is not None:
+        raise MandateEndedAlready
+    if mandate.role == Role.MANAGER:
+        await must_leave_a_manager(db, actor.tenant_id, without_mandate=mandate.id)
+    await _end(db, actor, mandate, reason or (EndReason.GIVEN_UP if own else EndReason.TAKEN_BACK))
+    return mandate
+
+
+async def _end(db: AsyncSession, actor: Actor, mandate: Mandate, reason: EndReason) -> None:
+    now = (await db.execute(select(func.now()))).scalar_one()
+    mandate.ended_at, mandate.ended_reason = now, reason
+    facts = {"role": str(mandate.role), "membership_id": str(mandate.membership_id), "reason": str(reason)}
+    await audit.record(db, actor=actor, action="tenants:mandate:ended", subject_id=mandate.id, facts=facts)
+    await emit(
+        db,
+        MandateEnded(
+            tenant_id=actor.tenant_id,
+            mandate_id=mandate.id,
+            membership_id=mandate.membership_id,
+            role=str(mandate.role),
+        ),
+    )
+    if mandate.membership_id != actor.membership_id:
+        await notify(
+            db, tenant_id=actor.tenant_id, membership_id=mandate.membership_id, kind="mandate_ended", facts={}
+        )
+    count = await _count_holders(db, actor.tenant_id, mandate.role)
+    await register.append(
+        db, tenant_id=actor.tenant_id, kind="mandate_ended", facts={"role": str(mandate.role), "holders": count}
+    )
+
+
+async def lapse_mandates(db: AsyncSession, *, tenant_id: CooperativeId) -> int:
+    """Close the mandates whose term is over, and warn of those that end within 30 days; done daily.
+
+    A term ends by itself at its moment: this only writes it down. Returns how many were closed.
+    """
+    actor = Actor.system(tenant_id)
+    current = select(Mandate).where(Mandate.tenant_id == tenant_id, Mandate.ended_at.is_(None))
+    locked = current.order_by(Mandate.id).with_for_update().execution_options(populate_existing=True)
+    soon = locked.where(
+        func.upper(Mandate.term).between(func.now(), func.now() + WARNED_BEFORE),
+        Mandate.ending_noticed_at.is_(None),
+    )
+    for mandate in (await db.scalars(soon)).all():
+        assert mandate.term.upper is not None, "every term ends"
+        mandate.ending_noticed_at = (await db.execute(select(func.now()))).scalar_one()
+        await notify(
+            db,
+            tenant_id=tenant_id,
+            membership_id=mandate.membership_id,
+            kind="mandate_ends_soon",
+            facts={"ends_at": mandate.term.upper},
+        )
+    over = (await db.scalars(locked.where(func.upper(Mandate.term) <= func.now()))).all()
+    for mandate in over:
+        await _end(db, actor, mandate, EndReason.TERM)
+    return len(over)
+
+
+async def mandates_in_force(
+    db: AsyncSession, *, actor: Actor, membership_id: UUID | None = None
+) -> Sequence[tuple[Mandate, str]]:
+    """List the mandates of active members that hold now or begin later, with the holders' names, by role.
+
+    Any member may read it; there are as many as a cooperative has roles to give, so it is not paged.
+    """
+    _ = actor.member
+    query = (
+        select(Mandate, Membership.display_name)
+        .join(Membership, and_(Membership.tenant_id == Mandate.tenant_id, Membership.id == Mandate.membership_id))
+        .where(
+            Mandate.tenant_id == actor.tenant_id,
+            Mandate.ended_at.is_(None),
+            func.upper(Mandate.term) > func.now(),
+        )
+    )
+    if membership_id is not None:
+        query = query.where(Mandate.membership_id == membership_id)
+    rows = await db.execute(query.order_by(Mandate.role, Membership.display_name, Mandate.id))
+    return [(mandate, name) for mandate, name in rows]
+
+
+async def _count_holders(db: AsyncSession, tenant_id: CooperativeId, role: Role) -> int:
+    query = select(func.count()).where(
+        Mandate.tenant_id == tenant_id,
+        Mandate.role == role,
+        Mandate.ended_at.is_(None),
+        Mandate.term.contains(func.now()),
+    )
+    return (await db.execute(query)).scalar_one()
+
+
+async def _lock(db: AsyncSession, tenant_id: CooperativeId, mandate_id: UUID) -> Mandate:
+    query = select(Mandate).where(Mandate.tenant_id == tenant_id, Mandate.id == mandate_id)
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    mandate = (await db.scalars(locked)).one_or_none()
+    if mandate is None:
+        raise NotFound
+    return mandate
+
+
+_NOW_AND_ZONE = text("SELECT now() AS now, time_zone FROM cooperatives WHERE tenant_id = :tenant_id")

@@ -5,16 +5,39 @@ somebody accepts it from their mailbox. Leaving keeps the row, for what was done
 must never touch ``people``, nor show a contact to anyone but members of the same cooperative.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tenants import audit, register
+from tenants.actors import Actor, Role
+from tenants.events import MemberLeft
 from tenants.platform.database import Base
+from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
+from tenants.platform.outbox import emit
+from tenants.platform.territories import TERRITORIES
+from tenants.platform.words import N_
 
-DISPLAY_NAME_LENGTH = 80
+DISPLAY_NAME_LENGTH: Final = 80
 
 
 class MembershipState(StrEnum):
@@ -61,6 +84,203 @@ class Membership(Base):
     contact_phone: Mapped[str | None]
     territory: Mapped[str | None]
     presentation: Mapped[str] = mapped_column(server_default="")
+    # Whether other members see the e-mail and the telephone; managers always do.
+    shares_contact: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     joined_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+
+class NoSuchTerritory(Refusal):
+    """Not the code of a French département."""
+
+    status = 422
+    code = "no_such_territory"
+    message = N_("Ce département n'existe pas.")
+    default_field = "territory"
+
+
+class LastManager(Refusal):
+    """Somebody has to keep the cooperative's doors."""
+
+    code = "last_manager"
+    message = N_(
+        "La coopérative n'aurait plus personne à sa gestion : donnez d'abord ce mandat à quelqu'un d'autre."
+    )
+
+
+class StateUnfit(Refusal):
+    """The membership is not in a state where this makes sense."""
+
+    code = "membership_state_unfit"
+    message = N_("Cette personne n'est pas dans un état où cela soit possible.")
+
+
+async def members(
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    state: MembershipState = MembershipState.ACTIVE,
+    search: str = "",
+    after: tuple[str, UUID] | None = None,
+    limit: int | None = 20,
+) -> Sequence[Membership]:
+    """List members by name; ``after`` is the name and id of the last one read, ``limit`` None is all.
+
+    Members see the active ones; only a manager sees other states, and reads all at once.
+    """
+    _ = actor.member
+    if state != MembershipState.ACTIVE or limit is None:
+        actor.must_hold(Role.MANAGER)
+    query = select(Membership).where(Membership.tenant_id == actor.tenant_id, Membership.state == state)
+    if search:
+        query = query.where(Membership.display_name.icontains(search, autoescape=True))
+    if after is not None:
+        query = query.where(tuple_(Membership.display_name, Membership.id) > tuple_(*after))
+    return (await db.scalars(query.order_by(Membership.display_name, Membership.id).limit(limit))).all()
+
+
+async def count_members(db: AsyncSession, *, tenant_id: CooperativeId) -> int:
+    """How many members are active."""
+    query = select(func.count()).where(Membership.tenant_id == tenant_id, Membership.state == MembershipState.ACTIVE)
+    return (await db.execute(query)).scalar_one()
+
+
+async def member(db: AsyncSession, *, actor: Actor, membership_id: UUID) -> Membership:
+    """One member, as another member may see them. Raises NotFound."""
+    _ = actor.member
+    found = await _find(db, actor.tenant_id, membership_id)
+    hidden = found.state in (MembershipState.INVITED, MembershipState.SUSPENDED)
+    if hidden and found.id != actor.membership_id and not actor.holds(Role.MANAGER):
+        raise NotFound
+    return found
+
+
+def may_see_contact(actor: Actor, shown: Membership) -> bool:
+    """Whether the reader may see the e-mail and telephone of ``shown``."""
+    return shown.shares_contact or shown.id == actor.membership_id or actor.holds(Role.MANAGER)
+
+
+async def change_profile(
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    display_name: str,
+    contact_email: str,
+    contact_phone: str | None = None,
+    territory: str | None = None,
+    presentation: str = "",
+    shares_contact: bool = False,
+) -> Membership:
+    """Change what one's own cooperative sees of oneself. Raises NoSuchTerritory."""
+    if territory and territory not in TERRITORIES:
+        raise NoSuchTerritory
+    own = await lock_member(db, actor.tenant_id, actor.member)
+    own.display_name = display_name
+    own.contact_email = contact_email.lower()
+    own.contact_phone = contact_phone or None
+    own.territory = territory or None
+    own.presentation = presentation
+    own.shares_contact = shares_contact
+    await db.flush()
+    return own
+
+
+async def suspend_member(db: AsyncSession, *, actor: Actor, membership_id: UUID) -> Membership:
+    """Stop a member from acting, for now; their hours stay. A manager's doing, never to the last manager.
+
+    Holds the cooperative's management (``lock_managers``). Raises LastManager, StateUnfit, NotFound.
+    """
+    actor.must_hold(Role.MANAGER)
+    await lock_managers(db, actor.tenant_id)
+    found = await lock_member(db, actor.tenant_id, membership_id)
+    if found.state != MembershipState.ACTIVE:
+        raise StateUnfit
+    await must_leave_a_manager(db, actor.tenant_id, without_member=found.id)
+    found.state = MembershipState.SUSPENDED
+    await audit.record(db, actor=actor, action="tenants:membership:suspended", subject_id=found.id)
+    return found
+
+
+async def reinstate_member(db: AsyncSession, *, actor: Actor, membership_id: UUID) -> Membership:
+    """Let a suspended member act again. Raises StateUnfit, NotFound."""
+    actor.must_hold(Role.MANAGER)
+    found = await lock_member(db, actor.tenant_id, membership_id)
+    if found.state != MembershipState.SUSPENDED:
+        raise StateUnfit
+    found.state = MembershipState.ACTIVE
+    await audit.record(db, actor=actor, action="tenants:membership:reinstated", subject_id=found.id)
+    return found
+
+
+async def leave_cooperative(db: AsyncSession, *, actor: Actor) -> None:
+    """Leave: mandates end, tokens stop, what was done stays attributed. Raises LastManager.
+
+    Holds the cooperative's management (``lock_managers``), then the register's head.
+    """
+    await lock_managers(db, actor.tenant_id)
+    found = await lock_member(db, actor.tenant_id, actor.member)
+    await must_leave_a_manager(db, actor.tenant_id, without_member=found.id)
+    found.state, found.ended_at = MembershipState.LEFT, await db.scalar(select(func.now()))
+    await db.flush()
+    for statement in (_END_MANDATES, _REVOKE_TOKENS):
+        await db.execute(statement, {"tenant_id": actor.tenant_id, "membership_id": found.id})
+    await audit.record(db, actor=actor, action="tenants:membership:left", subject_id=found.id)
+    await emit(db, MemberLeft(tenant_id=actor.tenant_id, membership_id=found.id))
+    count = await count_members(db, tenant_id=actor.tenant_id)
+    await register.append(db, tenant_id=actor.tenant_id, kind="member_left", facts={"members": count})
+
+
+# Spelled here rather than imported: mandates and tokens stand on memberships, not the other way round.
+_END_MANDATES = text("""
+    UPDATE mandates SET ended_at = now(), ended_reason = 'left'
+    WHERE tenant_id = :tenant_id AND membership_id = :membership_id AND ended_at IS NULL
+""")
+_REVOKE_TOKENS = text("""
+    UPDATE api_tokens SET revoked_at = now()
+    WHERE tenant_id = :tenant_id AND membership_id = :membership_id AND revoked_at IS NULL
+""")
+_OTHER_MANAGER = text("""
+    SELECT EXISTS (
+        SELECT FROM mandates g
+        JOIN memberships m ON m.tenant_id = g.tenant_id AND m.id = g.membership_id
+        WHERE g.tenant_id = :tenant_id AND g.role = 'manager' AND g.ended_at IS NULL AND g.term @> now()
+          AND m.state = 'active' AND m.id IS DISTINCT FROM :without_member
+          AND g.id IS DISTINCT FROM :without_mandate
+    )
+""").bindparams(bindparam("without_member", type_=Uuid()), bindparam("without_mandate", type_=Uuid()))
+
+
+async def lock_managers(db: AsyncSession, tenant_id: CooperativeId) -> None:
+    """Hold the management of a cooperative, so that two managers cannot send each other away at once."""
+    await db.execute(text("SELECT FROM cooperatives WHERE tenant_id = :t FOR NO KEY UPDATE"), {"t": tenant_id})
+
+
+async def must_leave_a_manager(
+    db: AsyncSession,
+    tenant_id: CooperativeId,
+    *,
+    without_member: UUID | None = None,
+    without_mandate: UUID | None = None,
+) -> None:
+    """Refuse (LastManager) if nobody would manage any more; the caller holds ``lock_managers``."""
+    facts = {"tenant_id": tenant_id, "without_member": without_member, "without_mandate": without_mandate}
+    if not (await db.execute(_OTHER_MANAGER, facts)).scalar_one():
+        raise LastManager
+
+
+async def lock_member(db: AsyncSession, tenant_id: CooperativeId, membership_id: UUID) -> Membership:
+    """Read one member and hold their row until the transaction ends. Raises NotFound."""
+    return await _find(db, tenant_id, membership_id, lock=True)
+
+
+async def _find(
+    db: AsyncSession, tenant_id: CooperativeId, membership_id: UUID, *, lock: bool = False
+) -> Membership:
+    query = select(Membership).where(Membership.tenant_id == tenant_id, Membership.id == membership_id)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    found = (await db.scalars(query)).one_or_none()
+    if found is None:
+        raise NotFound
+    return found

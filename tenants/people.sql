@@ -26,7 +26,7 @@ $$;
 REVOKE DELETE ON people, cooperatives FROM app;
 REVOKE ALL ON api_tokens FROM platform;
 
-GRANT SELECT ON cooperatives, memberships, mandates, invitations, api_tokens, people, sign_ins TO door;
+GRANT SELECT ON cooperatives, memberships, mandates, invitations, api_tokens, notices, people, sign_ins TO door;
 GRANT SELECT, INSERT, UPDATE ON mail_links TO door;
 
 -- Who comes, and where: the cooperative by its slug, the reader by their sign-in or by an API token, their
@@ -105,6 +105,15 @@ BEGIN
         FROM mandates g
         WHERE g.tenant_id = arrive.tenant_id AND g.membership_id = arrive.membership_id
           AND g.ended_at IS NULL AND g.term @> now();
+    END IF;
+    IF membership_state = 'active' AND token_id IS NULL THEN
+        -- A page says "99+" at most, so counting stops there.
+        SELECT count(*) INTO unread_notices
+        FROM (
+            SELECT FROM notices n
+            WHERE n.tenant_id = arrive.tenant_id AND n.membership_id = arrive.membership_id AND n.read_at IS NULL
+            LIMIT 100
+        ) AS unread;
     END IF;
 
     PERFORM set_config('archipel.tenant', COALESCE(tenant_id::text, ''), true),
@@ -189,8 +198,8 @@ AS $$
     JOIN memberships m ON m.tenant_id = i.tenant_id AND m.id = i.membership_id
     JOIN cooperatives c ON c.tenant_id = i.tenant_id
     LEFT JOIN memberships host ON host.tenant_id = i.tenant_id AND host.id = i.invited_by
-    WHERE i.token_hash = p_token_hash AND i.consumed_at IS NULL AND i.withdrawn_at IS NULL
-      AND i.expires_at > now() AND m.state = 'invited'
+    WHERE i.token_hash = p_token_hash AND i.consumed_at IS NULL AND i.expires_at > now()
+      AND m.state = 'invited'
 $$;
 
 -- The signed-in person's own memberships, over all cooperatives.

@@ -1,0 +1,154 @@
+"""Joining: somebody answers an invitation from their own mailbox.
+
+Opening the mailed link shows a page, and only its button joins. Whoever holds the token holds the mailbox, so
+joining signs in as well. This file must never tell a stranger without a token anything at all.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tenants import audit, register
+from tenants.actors import Actor
+from tenants.events import MemberJoined
+from tenants.invitations import DELETE_UNCLAIMED, Invitation, lock_pending
+from tenants.memberships import Membership, MembershipState, count_members, lock_member
+from tenants.passwords import hash_password
+from tenants.people import create_person, find_person
+from tenants.platform.database import work_for
+from tenants.platform.errors import NotFound, Refusal
+from tenants.platform.ids import CooperativeId, MembershipId, PersonId
+from tenants.platform.outbox import emit
+from tenants.platform.words import N_
+from tenants.sign_ins import Opened, SignInMethod, open_sign_in, token_hash
+
+
+class InvitationExpired(Refusal):
+    """The invitation was accepted, withdrawn, replaced by a newer one, or is too old."""
+
+    status = 404
+    code = "invitation_expired"
+    message = N_("Cette invitation n'est plus valable. Demandez à la coopérative de vous en envoyer une autre.")
+
+
+class AlreadyMember(Refusal):
+    """The person is a member already."""
+
+    code = "already_member"
+    message = N_("Vous êtes déjà membre de cette coopérative.")
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationSeen:
+    """What a mailed invitation opens. ``known``: somebody can already sign in with that address."""
+
+    tenant_id: CooperativeId
+    id: UUID
+    membership_id: MembershipId
+    email: str
+    display_name: str
+    message: str
+    invited_by: str | None
+    slug: str
+    name: str
+    locale: str
+    accent: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Somebody became a member; ``opened`` is their new sign-in, None if they had one."""
+
+    tenant_id: CooperativeId
+    slug: str
+    membership_id: MembershipId
+    person_id: PersonId
+    opened: Opened | None
+
+
+async def look_at_invitation(db: AsyncSession, *, token: str) -> InvitationSeen:
+    """What the link opens, without accepting it. Raises InvitationExpired."""
+    row = (
+        await db.execute(text("SELECT * FROM find_invitation(:token_hash)"), {"token_hash": token_hash(token)})
+    ).one_or_none()
+    if row is None:
+        raise InvitationExpired
+    return InvitationSeen(*row)
+
+
+async def accept_invitation(
+    db: AsyncSession,
+    *,
+    token: str,
+    person_id: PersonId | None,
+    display_name: str | None = None,
+    password: str | None = None,
+    locale: str = "fr",
+    user_agent: str = "",
+    address: str = "",
+) -> Joined:
+    """Join, once: as the signed-in person, else as the person of the mailbox, who is then signed in.
+
+    ``password`` counts only for somebody new. The transaction works for the cooperative and the person from
+    here on. Holds the invitation, then the register's head. Raises InvitationExpired, AlreadyMember,
+    PasswordTooShort, PasswordTooEasy.
+    """
+    seen = await look_at_invitation(db, token=token)
+    hashed = await hash_password(password, email=seen.email) if password and not seen.known else None
+    await work_for(db, tenant=seen.tenant_id, person=person_id)
+    try:
+        invitation = await lock_pending(db, seen.tenant_id, seen.id)
+    except NotFound:
+        raise InvitationExpired from None
+    opened = None
+    if person_id is None:
+        found = (await find_person(db, email=seen.email)).person_id
+        person_id = found or await create_person(db, email=seen.email, locale=locale, password_hash=hashed)
+        opened = await open_sign_in(
+            db, person_id=person_id, method=SignInMethod.INVITATION, user_agent=user_agent, address=address
+        )
+    joined = await _claim(db, invitation, person_id, display_name)
+    actor = Actor(seen.tenant_id, joined.id, person_id)
+    await audit.record(db, actor=actor, action="tenants:membership:joined", subject_id=joined.id)
+    await emit(db, MemberJoined(tenant_id=seen.tenant_id, membership_id=joined.id))
+    count = await count_members(db, tenant_id=seen.tenant_id)
+    await register.append(db, tenant_id=seen.tenant_id, kind="member_admitted", facts={"members": count})
+    return Joined(seen.tenant_id, seen.slug, joined.id, person_id, opened)
+
+
+async def _claim(
+    db: AsyncSession, invitation: Invitation, person_id: PersonId, display_name: str | None
+) -> Membership:
+    """Make the invited membership the person's, or give them back the one they once left."""
+    tenant_id, invited_id = invitation.tenant_id, invitation.membership_id
+    query = select(Membership).where(Membership.tenant_id == tenant_id, Membership.person_id == person_id)
+    former = (await db.scalars(query.with_for_update())).one_or_none()
+    if former is not None and former.state != MembershipState.LEFT:
+        raise AlreadyMember
+    now = (await db.execute(select(func.now()))).scalar_one()
+    invitation.consumed_at = now
+    claimed = await lock_member(db, tenant_id, invited_id)
+    if former is not None:
+        # Their account and what they did hang on the former membership, so that is the one that goes on.
+        invitation.membership_id = former.id
+        former.contact_email = claimed.contact_email
+        await db.flush()
+        where = {"tenant_id": tenant_id, "membership_id": invited_id}
+        await db.execute(_MOVE_MANDATES, {**where, "to": former.id})
+        await db.execute(DELETE_UNCLAIMED, where)
+        claimed = former
+    claimed.person_id, claimed.state, claimed.joined_at, claimed.ended_at = (
+        person_id, MembershipState.ACTIVE, now, None,
+    )
+    if display_name:
+        claimed.display_name = display_name
+    await db.flush()
+    return claimed
+
+
+_MOVE_MANDATES = text("""
+    UPDATE mandates SET membership_id = :to WHERE tenant_id = :tenant_id AND membership_id = :membership_id
+""")
