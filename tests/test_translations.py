@@ -7,7 +7,6 @@ import re
 import sys
 from collections import defaultdict
 from functools import cache
-from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -19,7 +18,9 @@ from tenants.platform.words import FLOORS, ROOT
 Message = str | tuple[str, ...]
 
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
-OPTIONS = {"**/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "extensions": "jinja2.ext.do"}}
+OPTIONS = {
+    "**/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "extensions": "jinja2.ext.do"}
+}
 # N_ marks a string that is translated where it is shown; the rest are gettext's own names.
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 
@@ -51,7 +52,7 @@ def kept(floor: str) -> dict[Message, Message]:
     for entry in catalogue(floor):
         if entry.id:
             key = entry.id if isinstance(entry.id, str) else tuple(entry.id)
-            entries[key] = entry.string if isinstance(entry.string, str) else tuple(entry.string)
+            entries[key] = entry.string if isinstance(entry.string, str) else tuple(entry.string or ())
     return entries
 
 
@@ -82,11 +83,15 @@ def test_every_entry_is_translated_and_none_is_fuzzy(floor: str) -> None:
 @pytest.mark.parametrize("floor", FLOORS)
 def test_a_translation_keeps_the_placeholders_of_its_sentence(floor: str) -> None:
     for french, english in kept(floor).items():
-        wanted = [set(PLACEHOLDER.findall(form)) for form in ((french,) if isinstance(french, str) else french)]
-        given = [set(PLACEHOLDER.findall(form)) for form in ((english,) if isinstance(english, str) else english)]
+        wanted = [
+            set(PLACEHOLDER.findall(form)) for form in ((french,) if isinstance(french, str) else french)
+        ]
+        given = [
+            set(PLACEHOLDER.findall(form)) for form in ((english,) if isinstance(english, str) else english)
+        ]
         # The singular of a plural may say "one" in letters.
         assert given[-1] == wanted[-1], french
-        assert given[0] <= wanted[-1] and (len(given) > 1 or given[0] == wanted[0]), french
+        assert given[0] <= wanted[-1], french
 
 
 def test_one_french_sentence_has_one_english_whichever_floor_says_it() -> None:
@@ -118,6 +123,6 @@ def _entry(message: Message, place: str) -> str:
 if __name__ == "__main__":
     for name in sys.argv[1:] or FLOORS:
         lacking = missing(name)
-        print(f"# {name}/locale/en.po lacks {len(lacking)} entries", file=sys.stderr)
+        sys.stderr.write(f"# {name}/locale/en.po lacks {len(lacking)} entries\n")
         for sentence, where in sorted(lacking.items(), key=lambda pair: pair[1]):
-            print(_entry(sentence, str(Path(where))))
+            sys.stdout.write(_entry(sentence, where) + "\n")

@@ -13,7 +13,9 @@ from fractions import Fraction
 from typing import Final
 
 _SIGN: Final = r"(?P<minus>-)?"
-_HOURS: Final = re.compile(_SIGN + r"(?P<h>[0-9]{1,6})(?:h|heures?|hours?|:)(?:(?P<m>[0-9]{1,2})(?:m|mn|min|minutes?)?)?")
+_HOURS: Final = re.compile(
+    _SIGN + r"(?P<h>[0-9]{1,6})(?:h|heures?|hours?|:)(?:(?P<m>[0-9]{1,2})(?:m|mn|min|minutes?)?)?"
+)
 _MINUTES: Final = re.compile(_SIGN + r"(?P<m>[0-9]{1,7})(?:m|mn|min|minutes?)")
 _DECIMAL: Final = re.compile(_SIGN + r"(?P<h>[0-9]{1,6}(?:[.,][0-9]{1,4})?)(?:h|heures?|hours?)?")
 _EUROS: Final = re.compile(_SIGN + r"(?P<whole>[0-9]{1,12})(?:[.,](?P<cents>[0-9]{1,2}))?")
@@ -31,7 +33,7 @@ def read_minutes(text: str) -> int | None:
         minutes = int(match["m"])
     elif match := _HOURS.fullmatch(text):
         rest = int(match["m"] or 0)
-        if rest >= 60:  # noqa: PLR2004 (minutes in an hour)
+        if rest >= 60:
             return None
         minutes = 60 * int(match["h"]) + rest
     elif match := _DECIMAL.fullmatch(text):

@@ -100,7 +100,7 @@ _SPOKEN: Final[dict[str, Callable[..., str]]] = {
 
 def _spoken(say: Callable[..., str]) -> Callable[..., str]:
     @pass_context
-    def spoken(_context: Context, value: Any, *args: Any, **options: Any) -> str:  # noqa: ANN401 (any filter)
+    def spoken(_context: Context, value: Any, *args: Any, **options: Any) -> str:
         return say(value, *args, **options)
 
     return spoken
@@ -111,4 +111,12 @@ def _plural(singular: str, plural: str, n: int) -> str:
     return words.ngettext(singular, plural, n)
 
 
-__all__ = ["STATIC_DIRECTORY", "TEMPLATE_DIRECTORIES", "Markup", "NavigationItem", "asset", "environment", "render"]
+__all__ = [
+    "STATIC_DIRECTORY",
+    "TEMPLATE_DIRECTORIES",
+    "Markup",
+    "NavigationItem",
+    "asset",
+    "environment",
+    "render",
+]

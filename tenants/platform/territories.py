@@ -124,7 +124,9 @@ _TABLE: Final = """
 
 TERRITORIES: Final[dict[str, Territory]] = {
     territory.code: territory
-    for territory in (Territory(*(cell.strip() for cell in line.split("|"))) for line in _TABLE.strip().splitlines())
+    for territory in (
+        Territory(*(cell.strip() for cell in line.split("|"))) for line in _TABLE.strip().splitlines()
+    )
 }
 
 

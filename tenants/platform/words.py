@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
 import babel
@@ -48,7 +48,7 @@ _zone: ContextVar[ZoneInfo] = ContextVar("zone", default=ZoneInfo("Europe/Paris"
 @contextmanager
 def use_locale(locale: str, zone: str | None = None) -> Iterator[None]:
     """Speak ``locale`` (an unknown one becomes French) and show times in ``zone`` inside the block."""
-    spoken = _locale.set(cast("Locale", locale) if locale in LOCALES else "fr")
+    spoken = _locale.set("en" if locale == "en" else "fr")
     clock = _zone.set(ZoneInfo(zone) if zone else _zone.get())
     try:
         yield
@@ -91,7 +91,7 @@ def ngettext(singular: str, plural: str, n: int, **facts: object) -> str:
         forms = english().get(singular, (singular, plural))
         text = forms[0 if n == 1 else -1]
     else:
-        text = _set_type(singular if abs(n) < 2 else plural)  # noqa: PLR2004 (the French rule)
+        text = _set_type(singular if abs(n) < 2 else plural)
     return text.format(n=number(n), **_said(facts)) if facts or "{n}" in text else text
 
 
@@ -181,12 +181,15 @@ def duration(minutes: int, *, sign: bool = False) -> str:
 def euros(cents: int, *, sign: bool = False) -> str:
     """Say cents: "1 234,50 €", "-12,00 €"; with ``sign``, gains carry a plus."""
     whole, rest = divmod(abs(cents), 100)
-    return _signed(cents, format_currency(Decimal(f"{whole}.{rest:02d}"), "EUR", locale=_BABEL[_locale.get()]), sign=sign)
+    return _signed(
+        cents, format_currency(Decimal(f"{whole}.{rest:02d}"), "EUR", locale=_BABEL[_locale.get()]), sign=sign
+    )
 
 
-def number(value: int | float | Decimal) -> str:
+def number(value: float | Decimal) -> str:
     """Say a number with the reader's thousands and decimal marks."""
-    text = format_decimal(abs(value), locale=_BABEL[_locale.get()])
+    size = -value if value < 0 else value
+    text = format_decimal(size, locale=_BABEL[_locale.get()])
     return f"{MINUS}{text}" if value < 0 else text
 
 
@@ -263,9 +266,11 @@ def relative(at: date, *, now: datetime | None = None) -> str:
             return format_timedelta(gap, add_direction=True, threshold=1, locale=language)
     days = (_date_of(at) - local(now).date()).days
     if abs(days) > 1:
-        if abs(days) > 6:  # noqa: PLR2004 (beyond a week, the date says more than a count)
+        if abs(days) > 6:
             return _("le {day}", day=day(at))
-        return format_timedelta(timedelta(days=days), granularity="day", add_direction=True, threshold=8, locale=language)
+        return format_timedelta(
+            timedelta(days=days), granularity="day", add_direction=True, threshold=8, locale=language
+        )
     if not isinstance(at, datetime):
         return (_("aujourd'hui"), _("demain"), _("hier"))[days]
     time = time_of_day(at)
