@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import schema
-from tenants.platform.database import Database
+from tenants.platform.database import Base, Database
 from tenants.platform.embedded import Servers, embedded_servers
 from tenants.platform.settings import Settings
 
@@ -66,7 +66,7 @@ async def _create_all_until_there_is_a_baseline(settings: Settings) -> None:
             importlib.import_module(module)
         except (ImportError, NameError, SyntaxError, TypeError) as error:
             print(f"Left out while it is being written: {module}: {error!r}")
-    tables = dict(schema.Base.metadata.tables)
+    tables = dict(Base.metadata.tables)
     while broken := [
         name
         for name, table in tables.items()
@@ -80,7 +80,7 @@ async def _create_all_until_there_is_a_baseline(settings: Settings) -> None:
             tables.pop(name)
     await schema.with_tables(
         settings,
-        lambda connection: schema.Base.metadata.create_all(
+        lambda connection: Base.metadata.create_all(
             connection, tables=list(tables.values())
         ),
     )

@@ -49,6 +49,10 @@ def serve(settings: Settings, *, host: str) -> None:
 
 def application() -> "Litestar":
     """The application, in a process that ends when the server's first process ends."""
+    # Until Granian sets its own, the handlers are those of its first process, which only take note:
+    # a stop that came while the application is being built would be lost.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     die_with_parent(signal.SIGTERM)
     from marketplace.app import create_app  # noqa: PLC0415  # Only the serving processes need it.
 

@@ -51,15 +51,19 @@ def run_demo(data_dir: Path, *, port: int, fresh: bool, console: Console) -> Non
             _wait_for(web, port)
             _welcome(console, settings, servers, personas)
             supervisor.watch()
-        report("Everything is stopped; the data is kept.")
+    report("\nEverything is stopped; the data is kept.")
 
 
 def _child(
-    name: str, command: Sequence[str], servers: Servers, environment: dict[str, str], needed: Sequence[str]
+    name: str,
+    command: Sequence[str],
+    servers: Servers,
+    environment: dict[str, str],
+    needed: Sequence[str],
 ) -> Child:
     """One of our own commands, given the settings it needs and no other."""
     optional = ("MAIL_DIRECTORY", "PORT", "DEMO")
-    given = {name: value for name, value in environment.items() if name in {*needed, *optional}}
+    given = {key: value for key, value in environment.items() if key in {*needed, *optional}}
     withheld = dict.fromkeys((*environment.keys() - given.keys(), *FOREIGN), "")
     return Child(
         name=name,

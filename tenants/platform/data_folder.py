@@ -55,8 +55,10 @@ def hold_folder(data_dir: Path, *, fresh: bool = False) -> Iterator[None]:
         _write_pid(lock)
         if fresh:
             _empty(data_dir)
-        yield
-        lock.truncate(0)
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
 def _make_folder(data_dir: Path) -> None:
