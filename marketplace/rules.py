@@ -5,7 +5,7 @@ from typing import Final
 
 from tenants.legal_profiles import Certainty, Finding, Severity
 from tenants.platform.words import N_
-from tenants.rulebook import Rule, Unit, declare
+from tenants.rules import Rule, Unit, declare
 
 _SHORT_SILENCE_DAYS: Final = 7
 _LONGEST_ACCEPTANCE_DAYS: Final = 30

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Select, Table, func, insert, select, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Table, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -95,7 +95,7 @@ async def audit_entries(
     ``before`` is the id of the last entry of the page read before.
     """
     actor.must_hold(Role.MANAGER, Role.TREASURER)
-    query: Select[tuple[AuditEntry]] = select(AuditEntry).where(AuditEntry.tenant_id == actor.tenant_id)
+    query = select(AuditEntry).where(AuditEntry.tenant_id == actor.tenant_id)
     if action:
         query = query.where(AuditEntry.action.startswith(action, autoescape=True))
     if member:

@@ -20,10 +20,12 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     bindparam,
+    column,
     func,
     insert,
     literal,
     select,
+    table,
     text,
     update,
 )
@@ -33,7 +35,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.actors import Actor
 from tenants.events import NoticesGiven
-from tenants.memberships import Membership, MembershipState
 from tenants.platform.database import Base
 from tenants.platform.errors import NotFound
 from tenants.platform.ids import CooperativeId
@@ -49,9 +50,7 @@ class Notice(Base):
         ForeignKeyConstraint(["tenant_id", "membership_id"], ["memberships.tenant_id", "memberships.id"]),
         CheckConstraint("mail_attempts >= 0", name="mail_attempts"),
         Index("ix_notices_member", "tenant_id", "membership_id", "id"),
-        Index(
-            "ix_notices_unread", "tenant_id", "membership_id", postgresql_where=text("read_at IS NULL")
-        ),
+        Index("ix_notices_unread", "tenant_id", "membership_id", postgresql_where=text("read_at IS NULL")),
         Index("ix_notices_unmailed", "tenant_id", "batch_id", postgresql_where=text("mailed_at IS NULL")),
     )
 
@@ -137,6 +136,9 @@ def _revived(name: str, value: Any) -> Any:
 
 # --- Giving ------------------------------------------------------------------------------------------
 
+# The columns alone: memberships themselves give notices, and so stand above this file.
+_MEMBERS = table("memberships", column("tenant_id"), column("id"), column("state"))
+
 
 async def notify(
     db: AsyncSession, *, tenant_id: UUID, membership_id: UUID, kind: str, facts: Mapping[str, Any]
@@ -163,13 +165,13 @@ async def notify_members(
     await db.flush()
     batch_id = (await db.execute(select(func.uuidv7()))).scalar_one()
     stored = bindparam("facts", msgspec.to_builtins(dict(facts)), type_=JSONB())
-    told = select(
-        Membership.tenant_id, literal(batch_id), Membership.id, literal(kind), stored
-    ).where(Membership.tenant_id == tenant_id)
+    told = select(_MEMBERS.c.tenant_id, literal(batch_id), _MEMBERS.c.id, literal(kind), stored).where(
+        _MEMBERS.c.tenant_id == tenant_id
+    )
     if membership_ids is None:
-        told = told.where(Membership.state == MembershipState.ACTIVE)
+        told = told.where(_MEMBERS.c.state == "active")
     else:
-        told = told.where(Membership.id.in_(membership_ids))
+        told = told.where(_MEMBERS.c.id.in_(membership_ids))
     statement = insert(cast("Table", Notice.__table__)).from_select(
         ["tenant_id", "batch_id", "membership_id", "kind", "facts"], told
     )

@@ -6,12 +6,8 @@ salt is kept apart and deleted with the person. Appending is always the last thi
 head of the chain until the transaction ends.
 
 The format (``archipel-register-1``). The hash of a line is the SHA-256, in lower-case hexadecimal, of the UTF-8
-bytes of the canonical JSON (RFC 8785) of the line without its ``hash``::
-
-    {"at":"2026-11-22T16:41:29.123456Z","cooperative":"<uuid>","facts":{...},"format":"archipel-register-1",
-     "kind":"assembly_signed","previous":"<64 hex digits>","seq":2}
-
-Keys are in alphabetical order, without spaces; ``at`` is UTC with six decimals and never goes back; ``seq`` counts
+bytes of the canonical JSON (RFC 8785) of the line without its ``hash``: an object with exactly the keys ``at``,
+``cooperative``, ``facts``, ``format``, ``kind``, ``previous`` and ``seq``, in alphabetical order, without spaces; ``at`` is UTC with six decimals and never goes back; ``seq`` counts
 from 1 without gaps; ``previous`` is the hash of the line before, 64 zeros for the first. Facts are objects, lists,
 strings, booleans, null and integers of at most 53 bits, keys of facts are ASCII. A commitment is the HMAC-SHA256
 (hexadecimal) of the UTF-8 bytes, in Unicode form NFC, of what is committed to, under a salt of 32 random bytes.
@@ -36,7 +32,6 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     delete,
-    func,
     insert,
     select,
     text,
@@ -137,7 +132,7 @@ async def append(db: AsyncSession, *, tenant_id: UUID, kind: str, facts: Mapping
     written = canonical(facts)
     await db.flush()
     row = (await db.execute(_APPEND, {"tenant_id": tenant_id, "kind": kind, "facts": written})).one()
-    return RegisterLine(**row._mapping)
+    return RegisterLine(**row._asdict())
 
 
 async def register_lines(
@@ -205,7 +200,7 @@ def verify_register(lines: Iterable[Mapping[str, Any]]) -> Verified | Broken:
     Reasons: ``malformed``, ``hash``, ``seq``, ``previous``, ``cooperative``, ``time``.
     """
     previous, at, cooperative, position = GENESIS, "", None, 0
-    for position, line in enumerate(lines, start=1):  # noqa: B007 (read after the loop)
+    for position, line in enumerate(lines, start=1):
         try:
             found = line_hash(line)
         except (TypeError, ValueError):
@@ -257,6 +252,7 @@ def canonical(value: object) -> str:
 
 
 def _check(value: object) -> None:
+    inner: Iterable[object] = ()
     match value:
         case None | bool():
             pass
@@ -268,12 +264,12 @@ def _check(value: object) -> None:
             if abs(value) > LARGEST_INTEGER:
                 raise ValueError(f"{value} does not fit in 53 bits")
         case dict():
-            for key, inner in value.items():
-                if not isinstance(key, str) or not key.isascii():
-                    raise ValueError(f"the key {key!r} is not ASCII text")
-                _check(inner)
+            if not all(isinstance(key, str) and key.isascii() for key in value):
+                raise ValueError("a key is not ASCII text")
+            inner = value.values()
         case list():
-            for inner in value:
-                _check(inner)
+            inner = value
         case _:
             raise TypeError(f"a register line cannot hold a {type(value).__name__}")
+    for part in inner:
+        _check(part)

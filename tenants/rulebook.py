@@ -1,7 +1,6 @@
 """The rulebook: what a cooperative has decided, as typed parameters with versions in time.
 
-Each rule is declared on the floor that obeys it (``<floor>/rules.py``) and has versions that follow each other
-without a gap, the last one open. A version comes from the founding act, from a recorded assembly or from an
+Each rule (``tenants.rules``) has versions that follow each other without a gap, the last one open. A version comes from the founding act, from a recorded assembly or from an
 adopted proposal, and carries the line of the register that says so. This file must never change what was in
 force, give a rule a value by itself, or let anything run without a rule in force.
 """
@@ -10,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -18,7 +17,6 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
-    UniqueConstraint,
     column,
     func,
     insert,
@@ -34,22 +32,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenants import audit, register
 from tenants.actors import Actor
 from tenants.events import RuleChanged
-from tenants.legal_profiles import Finding, LegalCheck, Severity, nothing_to_say
 from tenants.platform.database import Base
-from tenants.platform.entries import read_minutes
-from tenants.platform.errors import NotFound, Refusal
+from tenants.platform.errors import Refusal
 from tenants.platform.ids import CooperativeId
 from tenants.platform.outbox import emit
-from tenants.platform.words import N_, _, duration, ngettext, number, percent
-
-
-class Unit(StrEnum):
-    """What the number of a rule counts."""
-
-    MINUTES = "minutes"
-    DAYS = "days"
-    PERCENT = "percent"
-    COUNT = "count"
+from tenants.platform.words import N_, _
+from tenants.rules import RULES, Rule, rule_named
 
 
 class Source(StrEnum):
@@ -69,8 +57,9 @@ class RuleVersion(Base):
 
     __tablename__ = "rule_versions"
     __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "register_seq"], ["register_lines.tenant_id", "register_lines.seq"]),
-        UniqueConstraint("tenant_id", "id"),
+        ForeignKeyConstraint(
+            ["tenant_id", "register_seq"], ["register_lines.tenant_id", "register_lines.seq"]
+        ),
         ExcludeConstraint(
             ("tenant_id", "="),
             ("rule", "="),
@@ -117,24 +106,6 @@ class NoRuleInForce(Refusal):
     message = N_("La règle « {rule} » n'est pas fixée à cette date : rien ne peut se faire sans elle.")
 
 
-class RuleOutOfBounds(Refusal):
-    """The value is outside of what the software allows for this rule."""
-
-    status = 422
-    code = "rule_out_of_bounds"
-    message = N_("Cette valeur doit être comprise entre {minimum} et {maximum}.")
-    default_field = "value"
-
-
-class RuleAgainstTheLaw(Refusal):
-    """The legal form of the cooperative does not allow this value."""
-
-    status = 422
-    code = "rule_against_the_law"
-    message = N_("La loi ne le permet pas à votre coopérative ({article}). {reason}")
-    default_field = "value"
-
-
 class RuleAlreadyScheduled(Refusal):
     """Another decision changes the same rule at the very same moment."""
 
@@ -142,81 +113,6 @@ class RuleAlreadyScheduled(Refusal):
     code = "rule_already_scheduled"
     message = N_("Une autre décision change déjà la règle « {rule} » à cette date.")
     default_field = "effective_on"
-
-
-# --- Declaring ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One parameter. Bounds are included; ``title`` and ``explanation`` are French, marked by ``N_``.
-
-    The explanation may hold ``{value}``, which becomes the value in words. Values are JSON: a rule with a
-    structured value overrides ``check`` and ``say``.
-    """
-
-    name: str
-    unit: Unit
-    default: int
-    minimum: int
-    maximum: int
-    title: str
-    explanation: str
-    legal: LegalCheck = nothing_to_say
-
-    def check(self, value: object, *, field: str | None = None) -> Any:
-        """Return the value to store. Raises RuleOutOfBounds."""
-        if type(value) is int and self.minimum <= value <= self.maximum:
-            return value
-        raise RuleOutOfBounds(field, minimum=self.say(self.minimum), maximum=self.say(self.maximum))
-
-    def check_law(self, value: object, profile: str, *, field: str | None = None) -> Sequence[Finding]:
-        """Return the warnings for this legal profile. Raises RuleAgainstTheLaw."""
-        findings = self.legal(profile, value)
-        for finding in findings:
-            if finding.severity is Severity.REFUSAL:
-                raise RuleAgainstTheLaw(field, article=finding.article, reason=_(finding.sentence))
-        return findings
-
-    def read(self, typed: str, *, field: str | None = None) -> Any:
-        """The value that somebody typed ("40 h", "14"), checked. Raises RuleOutOfBounds."""
-        if self.unit is Unit.MINUTES:
-            return self.check(read_minutes(typed), field=field)
-        return self.check(int(typed) if typed.strip().isdecimal() else None, field=field)
-
-    def say(self, value: Any) -> str:
-        """The value in words: "40 h", "14 jours", "5 %"."""
-        match self.unit:
-            case Unit.MINUTES:
-                return duration(value)
-            case Unit.DAYS:
-                return ngettext("{n} jour", "{n} jours", value)
-            case Unit.PERCENT:
-                return percent(value)
-            case Unit.COUNT:
-                return number(value)
-
-    def explain(self, value: Any) -> str:
-        """What the rule means with this value, in the reader's language."""
-        return _(self.explanation, value=self.say(value))
-
-
-RULES: Final[dict[str, Rule]] = {}
-
-
-def declare(*rules: Rule) -> None:
-    """Make rules known. Called once by each floor's ``rules.py``, at import."""
-    for rule in rules:
-        known = RULES.setdefault(rule.name, rule)
-        assert known == rule, f"the rule {rule.name} is declared twice"
-
-
-def rule_named(name: str) -> Rule:
-    """The declaration. Raises NotFound: a name comes from an address or from a form."""
-    try:
-        return RULES[name]
-    except KeyError:
-        raise NotFound(name=name) from None
 
 
 # --- Asking ------------------------------------------------------------------------------------------
@@ -326,7 +222,9 @@ async def write_founding_act(
         rule.check_law(chosen[rule.name], profile, field=rule.name)
     kind = "rules_completed" if present else "founding_act"
     await audit.record(db, actor=Actor.system(tenant_id), action=f"tenants:rulebook:{kind}", facts=chosen)
-    line = await register.append(db, tenant_id=tenant_id, kind=kind, facts={"count": len(chosen), "rules": chosen})
+    line = await register.append(
+        db, tenant_id=tenant_id, kind=kind, facts={"count": len(chosen), "rules": chosen}
+    )
     rows = [
         {
             "tenant_id": tenant_id,
@@ -386,4 +284,5 @@ async def _starting_moment(db: AsyncSession, change: Change) -> datetime:
     """The moment asked for, or this very moment: read after the lock, so never before a committed version."""
     clock = func.clock_timestamp()
     query = select(clock if change.starts_at is None else func.greatest(clock, change.starts_at))
-    return (await db.execute(query)).scalar_one()
+    starts: datetime = (await db.execute(query)).scalar_one()
+    return starts

@@ -226,3 +226,65 @@ DROP TRIGGER IF EXISTS succession ON rule_versions;
 CREATE CONSTRAINT TRIGGER succession AFTER INSERT OR UPDATE OR DELETE ON rule_versions
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard_rule_succession();
 REVOKE ALL ON FUNCTION guard_rule_succession() FROM PUBLIC;
+
+-- 4. Assemblies ------------------------------------------------------------------------------------------
+
+-- Minutes that are in force or withdrawn never change; they come into force when two persons have signed the
+-- version that they are, unchanged.
+CREATE OR REPLACE FUNCTION guard_assembly() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public
+AS $$
+BEGIN
+    IF OLD.state NOT IN ('draft', 'signed_once') THEN
+        RAISE EXCEPTION 'the minutes of an assembly that is % do not change', OLD.state
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.state = 'in_force' AND (
+        (to_jsonb(NEW) - '{state,register_seq,in_force_at}'::text[])
+            <> (to_jsonb(OLD) - '{state,register_seq,in_force_at}'::text[])
+        OR (
+            SELECT count(DISTINCT role) FROM public.assembly_signatures
+            WHERE tenant_id = NEW.tenant_id AND assembly_id = NEW.id AND version = NEW.version
+        ) < 2
+    ) THEN
+        RAISE EXCEPTION 'the minutes of an assembly come into force as two mandates signed them'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE OR REPLACE TRIGGER guard BEFORE UPDATE ON assemblies
+FOR EACH ROW EXECUTE FUNCTION guard_assembly();
+REVOKE ALL ON FUNCTION guard_assembly() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION guard_assembly_belonging() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    v_row record := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+BEGIN
+    IF TG_OP <> 'UPDATE' AND EXISTS (
+        SELECT FROM public.assemblies
+        WHERE tenant_id = v_row.tenant_id AND id = v_row.assembly_id AND state IN ('draft', 'signed_once')
+    ) THEN
+        RETURN v_row;
+    END IF;
+    RAISE EXCEPTION 'what was signed does not change' USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON assembly_resolutions
+FOR EACH ROW EXECUTE FUNCTION guard_assembly_belonging();
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON assembly_signatures
+FOR EACH ROW EXECUTE FUNCTION guard_assembly_belonging();
+REVOKE ALL ON FUNCTION guard_assembly_belonging() FROM PUBLIC;
+
+REVOKE DELETE, TRUNCATE ON assemblies FROM app, platform;
+REVOKE UPDATE, TRUNCATE ON assembly_resolutions, assembly_signatures FROM app, platform;
+
+-- 5. Notices ---------------------------------------------------------------------------------------------
+
+-- arrive() counts a member's unread notices.
+GRANT SELECT (tenant_id, membership_id, read_at) ON notices TO door;
+REVOKE DELETE, TRUNCATE ON notices FROM app, platform;
