@@ -8,7 +8,6 @@ that wakes up late, does nothing. This file must never put facts, names or error
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import CancelledError as FutureCancelledError
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -151,11 +150,15 @@ class Queue:
             future = asyncio.run_coroutine_threadsafe(handling.handle(delivery), loop)
             try:
                 future.result()
-            except FutureCancelledError:
-                raise HandlingFailed("Stopped") from None
             except HandlingFailed as failure:
-                # Raised anew, without its cause: Dramatiq stores the traceback in the queue.
-                raise HandlingFailed(*failure.args) from None
+                kind = str(failure)
+            except Exception as error:  # noqa: BLE001
+                kind = type(error).__name__
+            else:
+                return
+            # Raised anew, without its cause: Dramatiq keeps the traceback in the queue, and an error's text
+            # may hold what somebody wrote.
+            raise HandlingFailed(kind)
 
         self._job = dramatiq.actor(broker=self.broker, actor_name=JOB, queue_name=QUEUE)(handle_event)
 
@@ -179,4 +182,4 @@ class Queue:
 
 
 def _readable(delivery: Delivery) -> dict[str, str]:
-    return {"event": str(delivery.event_id), "subscriber": delivery.subscriber}
+    return {"event_id": str(delivery.event_id), "subscriber": delivery.subscriber}

@@ -121,7 +121,9 @@ def write_ticks(schedule: Schedule, roster: Roster) -> Insert:
     Of two that run at once, the second waits for the first one's mark, finds it moved and writes nothing.
     """
     whom = roster.cte("roster")
-    due = select(whom.c.tenant_id, whom.c.since, latest_due(schedule, whom.c.time_zone).label("due_at")).cte("due")
+    due = select(whom.c.tenant_id, whom.c.since, latest_due(schedule, whom.c.time_zone).label("due_at")).cte(
+        "due"
+    )
     # Marks that are already there are left alone, so that looking writes nothing most of the time.
     fresh = (
         select(due.c.tenant_id, literal(schedule.name, Text), due.c.due_at)
@@ -141,7 +143,8 @@ def write_ticks(schedule: Schedule, roster: Roster) -> Insert:
     )
     facts = func.jsonb_build_object("tenant_id", marked.c.tenant_id, "due_at", marked.c.due_at)
     return insert(OutboxRow).from_select(
-        ["tenant_id", "kind", "facts"], select(marked.c.tenant_id, literal(schedule.tick.__name__, Text), facts)
+        ["tenant_id", "kind", "facts"],
+        select(marked.c.tenant_id, literal(schedule.tick.__name__, Text), facts),
     )
 
 

@@ -15,7 +15,18 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import CheckConstraint, Index, LargeBinary, SmallInteger, Table, Text, bindparam, func, insert, select
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -94,7 +105,9 @@ class _ReplayedRefusal(Refusal):
 
 
 _KEYS = cast("Table", IdempotencyKey.__table__)
-_THE_KEY = {name: bindparam(name, type_=_KEYS.c[name].type) for name in ("tenant_id", "person_id", "endpoint", "key")}
+_THE_KEY = {
+    name: bindparam(name, type_=_KEYS.c[name].type) for name in ("tenant_id", "person_id", "endpoint", "key")
+}
 _LOCK = select(func.pg_advisory_xact_lock(func.idempotency_lock(*_THE_KEY.values())))
 _FIND = select(_KEYS.c.request_hash, _KEYS.c.status, _KEYS.c.answer).where(
     *(_KEYS.c[name] == value for name, value in _THE_KEY.items())
@@ -147,7 +160,11 @@ async def _answer(db: AsyncSession, work: Callable[[], Awaitable[tuple[int, Any]
             status, content = await work()
             await db.flush()
     except Refusal as refusal:
-        if isinstance(refusal, Invalid) or refusal.status in NOT_KEPT or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if (
+            isinstance(refusal, Invalid)
+            or refusal.status in NOT_KEPT
+            or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        ):
             raise
         return Answer(refusal.status, None, replayed=False, refusal=refusal)
     return Answer(status, msgspec.to_builtins(content), replayed=False)

@@ -176,7 +176,9 @@ def _checked(address: str) -> str:
 def kept_mails(directory: Path, *, most: int = 50) -> list[KeptMail]:
     """The newest mails of the demo's folder, newest first."""
     try:
-        names = sorted((path.name for path in directory.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+        names = sorted(
+            (path.name for path in directory.iterdir() if _NAME.fullmatch(path.name)), reverse=True
+        )
     except OSError:
         return []
     found = (kept_mail(directory, name) for name in names[:most])

@@ -30,7 +30,9 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         CheckConstraint("(sent_at IS NULL) = (pending IS NULL)", name="sent_says_to_whom"),
-        CheckConstraint("(due_at IS NULL) = (pending IS NOT NULL AND pending = '{}')", name="due_until_handled"),
+        CheckConstraint(
+            "(due_at IS NULL) = (pending IS NOT NULL AND pending = '{}')", name="due_until_handled"
+        ),
         Index("ix_outbox_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_outbox_emitted_at", "emitted_at", postgresql_using="brin"),
     )

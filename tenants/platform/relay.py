@@ -151,7 +151,9 @@ class Relay:
     async def _return(self, deliveries: Sequence[Delivery]) -> None:
         async with self._database.begin() as db:
             tenants = [delivery.tenant_id for delivery in deliveries]
-            await db.execute(RETURN, {"tenants": tenants, "events": [delivery.event_id for delivery in deliveries]})
+            await db.execute(
+                RETURN, {"tenants": tenants, "events": [delivery.event_id for delivery in deliveries]}
+            )
 
     async def _recall(self) -> None:
         """The queue's memory is new: call back what it may have lost. Doubles do no harm."""

@@ -136,7 +136,9 @@ class Throttle:
     async def _wait(self, limit: Limit, key: str) -> float:
         if time.monotonic() >= self._away_until:
             try:
-                return float(await self._spend(keys=[key], args=[limit.seconds * 1000, limit.attempts])) / 1000
+                return (
+                    float(await self._spend(keys=[key], args=[limit.seconds * 1000, limit.attempts])) / 1000
+                )
             except CACHE_AWAY as error:
                 self._away_until = time.monotonic() + AWAY_SECONDS
                 log.warning("throttle_away", error=type(error).__name__)
