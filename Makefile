@@ -24,7 +24,7 @@ test: $(READY)  ## The whole test suite, on servers of its own: make test ARGS="
 	@$(BIN)/pytest $(ARGS)
 
 bench: $(READY)  ## The benchmarks, on servers of their own; writes .bench/latest.json
-	@$(BIN)/python -m marketplace.bench $(ARGS)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: $(READY)  ## Style, formatting and the direction of imports
 	@$(BIN)/ruff check .

@@ -14,8 +14,8 @@ import click
 
 from tenants.platform.processes import CannotRun
 from tenants.platform.settings import (
+    NEEDED_TO_FOUND,
     NEEDED_TO_MIGRATE,
-    NEEDED_TO_OPERATE,
     NEEDED_TO_PROVE,
     NEEDED_TO_SERVE,
     NEEDED_TO_WORK,
@@ -121,19 +121,30 @@ def tenant() -> None:
 @tenant.command("create")
 @click.option("--name", required=True, help='Its name, "Les Ateliers du Lac".')
 @click.option("--slug", required=True, help="Its place in every address: ateliers-du-lac.")
-@click.option("--legal-profile", required=True, help="association, scop, scic, cae or other.")
+@click.option(
+    "--legal-profile",
+    required=True,
+    type=click.Choice(["association", "scop", "scic", "cae", "other"]),
+    help="Its form in law.",
+)
 @click.option("--territory", required=True, help="Code of its département: 35, 2A, 974.")
 @click.option("--locale", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
 @click.option("--time-zone", default="Europe/Paris", show_default=True)
-@click.option("--accent", default="ocean", show_default=True, help="Its colour.")
+@click.option(
+    "--accent",
+    type=click.Choice(["ocean", "lagoon", "forest", "ochre", "brick", "rose", "plum", "slate"]),
+    default="ocean",
+    show_default=True,
+    help="Its colour.",
+)
 @click.option("--founder-email", required=True, help="Who gets the first mandate, as manager.")
 @click.option("--founder-name", required=True)
 def create_tenant(**answers: str) -> None:
     """Found a cooperative and print the link by which its first manager joins."""
-    settings = _settings(NEEDED_TO_OPERATE)
-    from marketplace.commands.tenant import create  # noqa: PLC0415
+    settings = _settings(NEEDED_TO_FOUND)
+    from marketplace.commands.tenant import Founding, create  # noqa: PLC0415
 
-    click.echo(asyncio.run(create(settings, **answers)))
+    click.echo(asyncio.run(create(settings, Founding(**answers))))
 
 
 @cli.command()

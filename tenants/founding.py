@@ -64,10 +64,12 @@ async def found_cooperative(
     presentation: str = "",
     founded_at: date | None = None,
     rules: Mapping[str, Any] | None = None,
+    by_mail: bool = True,
 ) -> tuple[Cooperative, Invitation]:
     """Found a cooperative, and invite its founder, whose two years as manager begin at once.
 
-    ``rules`` override the defaults of the founding act, by name. The transaction works for the new
+    ``rules`` override the defaults of the founding act, by name. Without ``by_mail`` the operator hands over the
+    founder's link, and no mail follows that would replace it. The transaction works for the new
     cooperative from here on; the register's head is the last lock. Raises SlugUnfit, SlugTaken,
     NoSuchTerritory, NoSuchTimeZone, RuleOutOfBounds, RuleAgainstTheLaw.
     """
@@ -99,6 +101,8 @@ async def found_cooperative(
     if cooperative is None:
         raise SlugTaken(slug=slug)
     invitation = await _invite_founder(db, tenant_id, now, founder_name, founder_email)
+    if by_mail:
+        await emit(db, MemberInvited(tenant_id=tenant_id, invitation_id=invitation.id))
     await write_founding_act(db, tenant_id=tenant_id, values=rules)
     return cooperative, invitation
 
@@ -120,5 +124,4 @@ async def _invite_founder(
     )
     await audit.record(db, actor=actor, action="tenants:cooperative:founded", subject_id=tenant_id)
     await emit(db, CooperativeFounded(tenant_id=tenant_id))
-    await emit(db, MemberInvited(tenant_id=tenant_id, invitation_id=invitation.id))
     return invitation

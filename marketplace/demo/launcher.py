@@ -141,7 +141,8 @@ def _welcome(console: Console, settings: Settings, servers: Servers, personas: S
     console.print(table)
     console.print(
         f"\nMails are shown at {settings.base_url}/mail; logs are in {_short(servers.data_dir / 'logs')}. "
-        "Ctrl-C stops everything."
+        "Ctrl-C stops everything.",
+        soft_wrap=True,
     )
 
 
