@@ -1,22 +1,26 @@
 // Small comforts. Every page works without this file; it must never be needed to do something.
 
 // A form that is on its way is not sent twice (the server would notice, but waiting calmly is better).
+const ready = (form) => {
+  delete form.dataset.sent;
+  for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-disabled");
+};
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (form.method !== "post") return;
   if (form.dataset.sent) {
     event.preventDefault();
     return;
   }
   form.dataset.sent = "yes";
   for (const button of form.querySelectorAll("button")) button.setAttribute("aria-disabled", "true");
+  // An answer that never comes leaves the page as it was: one may try again.
+  setTimeout(ready, 8000, form);
 });
 
 // Coming back with the browser's button finds the form ready again.
 window.addEventListener("pageshow", () => {
-  for (const form of document.forms) {
-    delete form.dataset.sent;
-    for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-disabled");
-  }
+  for (const form of document.forms) ready(form);
 });
 
 // After a refused form, the reader starts at what is to be corrected.
