@@ -27,6 +27,13 @@ KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}|%%")
 
 
+class Anything(dict[str, str]):
+    """Has a value for every name."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
 @cache
 def said(floor: str) -> dict[Message, str]:
     """Every sentence that a floor's code and templates hold, and where its first use is."""
@@ -92,6 +99,22 @@ def test_a_translation_keeps_the_placeholders_of_its_sentence(floor: str) -> Non
         # The singular of a plural may say "one" in letters.
         assert given[-1] == wanted[-1], french
         assert given[0] <= wanted[-1], french
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_template_says_percent_and_code_says_braces(floor: str) -> None:
+    """Jinja fills ``%(name)s`` and would stumble over a lone ``%``; Python fills ``{name}``."""
+    for message, place in said(floor).items():
+        english = kept(floor).get(message, message)
+        for form in [
+            part for text in (message, english) for part in ([text] if isinstance(text, str) else text)
+        ]:
+            if place.split(":")[0].endswith(".html"):
+                assert not re.search(r"\{\w*\}", form), f"{place}: {form}"
+                assert form % Anything(), f"{place}: {form}"
+            else:
+                assert not re.search(r"%\(\w+\)s", form), f"{place}: {form}"
+                assert form.format_map(Anything()), f"{place}: {form}"
 
 
 def test_one_french_sentence_has_one_english_whichever_floor_says_it() -> None:
