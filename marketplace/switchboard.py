@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from tenants.cooperatives import Cooperative
 from tenants.platform.clock import Schedule
+from marketplace.operations import answer_health
 from tenants.platform.outbox import Event, Subscriber
 from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 def routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
     """Every page and every operation of the API."""
     return [
+        answer_health,
     ]
 
 

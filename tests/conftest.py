@@ -19,6 +19,7 @@ from marketplace import schema
 from tenants.platform.database import Base, Database
 from tenants.platform.embedded import Servers, embedded_servers
 from tenants.platform.settings import Settings
+from tests.running import Running, running
 
 OpenAs = Callable[..., AbstractAsyncContextManager[AsyncSession]]
 
@@ -46,9 +47,7 @@ def settings(servers: Servers) -> Settings:
 async def migrated(settings: Settings) -> Settings:
     """The settings, once the database is at the newest version."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    await _create_all_until_there_is_a_baseline(
-        settings
-    )  # REMOVE, with the function, once 0001 exists.
+    await _create_all_until_there_is_a_baseline(settings)  # REMOVE, with the function, once 0001 exists.
     await schema.migrate(settings, report=lambda _line: None)
     return settings
 
@@ -70,19 +69,14 @@ async def _create_all_until_there_is_a_baseline(settings: Settings) -> None:
     while broken := [
         name
         for name, table in tables.items()
-        if any(
-            key.target_fullname.rpartition(".")[0] not in tables
-            for key in table.foreign_keys
-        )
+        if any(key.target_fullname.rpartition(".")[0] not in tables for key in table.foreign_keys)
     ]:
         for name in broken:
             print(f"Left out while it is being written: table {name}")
             tables.pop(name)
     await schema.with_tables(
         settings,
-        lambda connection: Base.metadata.create_all(
-            connection, tables=list(tables.values())
-        ),
+        lambda connection: Base.metadata.create_all(connection, tables=list(tables.values())),
     )
 
 
@@ -117,3 +111,10 @@ async def db_as(migrated: Settings, servers: Servers) -> AsyncIterator[OpenAs]:
     yield open_as
     for pool in pools.values():
         await pool.close()
+
+
+@pytest.fixture(scope="session")
+def archipel(migrated: Settings, servers: Servers) -> Iterator[Running]:  # noqa: ARG001 (the tables must exist)
+    """The real web server and worker, as child processes."""
+    with running(servers) as started:
+        yield started
