@@ -156,20 +156,24 @@ def compose(message: Message, *, sender: str) -> EmailMessage:
 
 
 def _one_line(words: str) -> str:
-    """What was typed, without anything that could end a header or turn its letters around."""
-    return " ".join(_CONTROL.sub(" ", words).split())
+    """What was typed, without anything that could end a header or turn its letters around.
+
+    That includes an encoded word (``=?utf-8?q?=0d=0a...?=``): the email package would decode it, and write
+    the line break that comes out.
+    """
+    return " ".join(_CONTROL.sub(" ", words).replace("=?", "= ?").split())
 
 
 def _checked(address: str) -> str:
     """The address with its domain in ASCII. Raises BadAddress."""
     if len(address) > ADDRESS_LENGTH_MAX or not _ADDRESS.fullmatch(address):
-        raise BadAddress("not an e-mail address")  # noqa: EM101
+        raise BadAddress("not an e-mail address")
     mailbox, _, domain = address.rpartition("@")
     try:
         host = domain.encode("idna").decode("ascii")
         mailbox.encode("ascii")
     except UnicodeError:
-        raise BadAddress("not an e-mail address we can write to") from None  # noqa: EM101
+        raise BadAddress("not an e-mail address we can write to") from None
     return f"{mailbox}@{host}"
 
 
@@ -201,5 +205,5 @@ def kept_mail(directory: Path, name: str) -> KeptMail | None:
         sent_at=parsedate_to_datetime(str(mail["Date"])),
         to=str(mail["To"]),
         subject=str(mail["Subject"]),
-        text=str(body.get_content()) if body is not None else "",
+        text=str(body.get_content()).replace("\r\n", "\n") if body is not None else "",
     )

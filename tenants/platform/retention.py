@@ -25,13 +25,13 @@ log = structlog.get_logger(__name__)
 # An event that somebody has still to handle is kept, however old.
 OLD_EVENTS = text("""
     DELETE FROM outbox WHERE ctid IN (
-        SELECT ctid FROM outbox WHERE emitted_at < now() - :kept AND due_at IS NULL
+        SELECT ctid FROM outbox WHERE emitted_at < now() - CAST(:kept AS interval) AND due_at IS NULL
         LIMIT :most FOR UPDATE SKIP LOCKED
     )
 """)
 OLD_KEYS = text("""
     DELETE FROM idempotency_keys WHERE ctid IN (
-        SELECT ctid FROM idempotency_keys WHERE created_at < now() - :kept
+        SELECT ctid FROM idempotency_keys WHERE created_at < now() - CAST(:kept AS interval)
         LIMIT :most FOR UPDATE SKIP LOCKED
     )
 """)

@@ -1,6 +1,6 @@
 """The throttle: how often somebody may try something.
 
-Attempts are counted in Valkey, over a sliding window. While Valkey is away ordinary limits let everybody
+Attempts are counted in Valkey, over a window that slides. While Valkey is away ordinary limits let everybody
 through, and limits that guard a secret fall back to a stricter count in this process. This file must
 never store whom it counts: addresses and e-mails are kept as keyed digests, and forgotten.
 """
@@ -8,8 +8,8 @@ never store whom it counts: addresses and e-mails are kept as keyed digests, and
 import hashlib
 import math
 import time
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections import OrderedDict, deque
+from dataclasses import dataclass
 
 import structlog
 
@@ -25,27 +25,20 @@ MOST_COUNTED_HERE = 10_000
 
 log = structlog.get_logger(__name__)
 
-# Two counters, of this window and the one before, which counts the less the more of this one has passed.
-# Answers 0 if the attempt is allowed (and counted), otherwise the milliseconds to wait. The arithmetic is
-# that of ``Window.spend``.
+# The moments of the latest attempts, newest first, never more of them than are allowed: the oldest of these
+# decides. Answers 0 if the attempt is allowed (and kept), otherwise the milliseconds to wait.
 SPEND = """
 local moment = redis.call('TIME')
 local now = moment[1] * 1000 + math.floor(moment[2] / 1000)
 local length, most = tonumber(ARGV[1]), tonumber(ARGV[2])
-local slot = math.floor(now / length)
-local kept = redis.call('HMGET', KEYS[1], 'slot', 'count', 'before')
-local at, count, before = tonumber(kept[1] or slot), tonumber(kept[2] or 0), tonumber(kept[3] or 0)
-if at == slot - 1 then before, count = count, 0 elseif at ~= slot then before, count = 0, 0 end
-local passed = now - slot * length
-if before * (1 - passed / length) + count + 1 <= most then
-    redis.call('HSET', KEYS[1], 'slot', slot, 'count', count + 1, 'before', before)
-    redis.call('PEXPIRE', KEYS[1], 2 * length)
-    return 0
+local oldest = redis.call('LINDEX', KEYS[1], most - 1)
+if oldest and now - oldest < length then
+    return length - (now - oldest)
 end
-if count + 1 <= most then
-    return math.max(1, math.ceil(length * (1 - (most - count - 1) / before) - passed))
-end
-return math.ceil(length - passed + length * (1 - (most - 1) / count))
+redis.call('LPUSH', KEYS[1], string.format('%.0f', now))
+redis.call('LTRIM', KEYS[1], 0, most - 1)
+redis.call('PEXPIRE', KEYS[1], length)
+return 0
 """
 
 
@@ -59,46 +52,27 @@ class Limit:
     guards_secret: bool = False
 
     def __post_init__(self) -> None:
-        assert self.attempts >= 1 and self.seconds >= 1, f"{self.name} allows nothing"
+        assert min(self.attempts, self.seconds) >= 1, f"{self.name} allows nothing"
 
 
-@dataclass
-class Window:
-    """The two counters of one subject, in this process."""
-
-    slot: int = 0
-    count: int = 0
-    before: int = 0
-
-    def spend(self, now: float, length: float, most: int) -> float:
-        """Count an attempt at ``now`` (seconds), or say how long to wait; see ``SPEND``."""
-        slot = int(now // length)
-        if self.slot == slot - 1:
-            self.before, self.count = self.count, 0
-        elif self.slot != slot:
-            self.before, self.count = 0, 0
-        self.slot = slot
-        passed = now - slot * length
-        if self.before * (1 - passed / length) + self.count + 1 <= most:
-            self.count += 1
-            return 0.0
-        if self.count + 1 <= most:
-            return max(0.001, length * (1 - (most - self.count - 1) / self.before) - passed)
-        return length - passed + length * (1 - (most - 1) / self.count)
-
-
-@dataclass
 class _Here:
     """What this process counts alone; the subjects that came longest ago are forgotten first."""
 
-    windows: OrderedDict[str, Window] = field(default_factory=OrderedDict)
+    def __init__(self) -> None:
+        self.attempts: OrderedDict[str, deque[float]] = OrderedDict()
 
     def spend(self, key: str, limit: Limit) -> float:
-        window = self.windows.setdefault(key, Window())
-        self.windows.move_to_end(key)
-        if len(self.windows) > MOST_COUNTED_HERE:
-            self.windows.popitem(last=False)
-        return window.spend(time.time(), limit.seconds, max(1, limit.attempts // STRICTER))
+        """The same as ``SPEND``, in seconds and more strictly."""
+        most = max(1, limit.attempts // STRICTER)
+        kept = self.attempts.setdefault(key, deque(maxlen=most))
+        self.attempts.move_to_end(key)
+        if len(self.attempts) > MOST_COUNTED_HERE:
+            self.attempts.popitem(last=False)
+        now = time.monotonic()
+        if len(kept) == most and now - kept[0] < limit.seconds:
+            return limit.seconds - (now - kept[0])
+        kept.append(now)
+        return 0.0
 
 
 class Throttle:
@@ -123,7 +97,7 @@ class Throttle:
     async def forget(self, limit: Limit, subject: str) -> None:
         """Start anew for this subject, who has shown who they are."""
         key = self._key(limit, subject)
-        self._here.windows.pop(key, None)
+        self._here.attempts.pop(key, None)
         try:
             await self.cache.delete(key)
         except CACHE_AWAY:

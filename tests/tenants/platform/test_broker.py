@@ -119,7 +119,7 @@ async def test_the_last_to_hear_closes_the_row(house: House) -> None:
 
 async def test_a_failure_undoes_everything_and_its_kind_is_counted(house: House) -> None:
     for _ in range(2):
-        with pytest.raises(HandlingFailed, match="^LookupError$") as failed:
+        with pytest.raises(HandlingFailed, match=r"^LookupError$") as failed:
             await house.handling().handle(house.delivery("stumble"))
         assert failed.value.__cause__ is None
         assert failed.value.__context__ is None
@@ -166,9 +166,7 @@ async def test_tools_and_the_news_that_something_was_emitted_are_handed_over(hou
         seen.append(await house.answers())
 
     audience = Audience({DoorKnocked: (answer,)})
-    handling = Handling(
-        house.database, audience, time_limit=LIMIT, emitted=emitted, tools={"lantern": "lit"}
-    )
+    handling = Handling(house.database, audience, time_limit=LIMIT, emitted=emitted, tools={"lantern": "lit"})
     await handling.handle(house.delivery("answer"))
     assert seen == ["lit", 1]
 
@@ -193,16 +191,15 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(brokers, "MOST_RETRIES", 2)
 
 
-async def test_a_message_is_retried_and_then_left_to_the_outbox(
-    quick_retries: None, queue: Queue, house: House
-) -> None:
+@pytest.mark.usefixtures("quick_retries")
+async def test_a_message_is_retried_and_then_left_to_the_outbox(queue: Queue, house: House) -> None:
     queue.serve(house.handling(), asyncio.get_running_loop())
     worker = dramatiq.Worker(queue.broker, worker_threads=2, worker_timeout=20)
     worker.start()
     try:
         await asyncio.to_thread(queue.send, [house.delivery("answer"), house.delivery("stumble")])
         async with asyncio.timeout(10):
-            while (await house.row())["attempts"] != 3:
+            while (await house.row())["attempts"] != 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
     finally:
@@ -217,8 +214,7 @@ async def test_a_message_is_retried_and_then_left_to_the_outbox(
 
 def _everything_in(client: "redis.Redis") -> bytes:
     """All values of all hashes: the messages, living and dead."""
+    hashes = (key for key in client.scan_iter("*") if client.type(key) == b"hash")
     return b"".join(
-        b"".join(client.hvals(key))
-        for key in client.scan_iter("*")
-        if client.type(key) == b"hash"
+        value if isinstance(value, bytes) else value.encode() for key in hashes for value in client.hvals(key)
     )

@@ -1,7 +1,6 @@
 """Idempotency keys: one effect, the same answer, and nothing kept that should be tried again."""
 
 import asyncio
-
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -165,5 +164,3 @@ def test_equal_requests_have_equal_hashes_and_others_do_not() -> None:
 
     assert request_hash(Hours(60)) == request_hash(Hours(60)) != request_hash(Hours(61))
     assert len(request_hash(b"")) == 32
-
-

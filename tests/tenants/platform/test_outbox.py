@@ -52,7 +52,7 @@ async def test_an_event_is_read_back_as_it_was_emitted(database: Database) -> No
 
 async def test_an_event_of_a_transaction_that_fails_never_happened(database: Database) -> None:
     tenant = uuid4()
-    with pytest.raises(RuntimeError, match="no"):
+    with pytest.raises(RuntimeError, match="no"):  # noqa: PT012
         async with database.begin(tenant=tenant) as db:
             await emit(db, lamp_lit(tenant))
             raise RuntimeError("no")
@@ -102,7 +102,7 @@ async def test_no_function_of_the_database_notifies(db_as: OpenAs) -> None:
 
 async def test_the_table_refuses_an_event_that_is_due_though_handled(db_as: OpenAs) -> None:
     tenant = uuid4()
-    with pytest.raises(IntegrityError, match="due_until_handled"):
+    with pytest.raises(IntegrityError, match="due_until_handled"):  # noqa: PT012
         async with db_as("app", tenant=tenant) as db:
             await emit(db, lamp_lit(tenant))
             await db.execute(text("UPDATE outbox SET sent_at = now(), pending = '{}'"))
@@ -119,7 +119,7 @@ def test_two_events_cannot_bear_the_same_name() -> None:
 
 
 def test_the_audience_tells_nobody_listens_from_nobody_knows() -> None:
-    async def light_up(db: AsyncSession, event: LampLit) -> None:
+    async def light_up(_db: AsyncSession, _event: LampLit) -> None:
         await asyncio.sleep(0)
 
     audience = Audience({LampLit: (light_up,)})

@@ -58,7 +58,9 @@ class Yard:
         self.sent += deliveries
 
     def relay(self, *, patience: timedelta = HOURS) -> Relay:
-        return Relay(self.platform, self.cache, Audience({GateOpened: (ring, bark)}), self.send, patience=patience)
+        return Relay(
+            self.platform, self.cache, Audience({GateOpened: (ring, bark)}), self.send, patience=patience
+        )
 
     async def happen(self, kind: type[Event] = GateOpened) -> UUID:
         tenant = CooperativeId(uuid4())
@@ -85,7 +87,9 @@ async def relay_urls(servers: Servers, migrated: Settings) -> tuple[str, str]:
         database_platform_url=servers.url("platform", database="relay"),
     )
     await schema.make_roles(apart)
-    tables = [OutboxRow.__table__, IdempotencyKey.__table__]
+    tables = [
+        Base.metadata.tables[table] for table in (OutboxRow.__tablename__, IdempotencyKey.__tablename__)
+    ]
     await schema.with_tables(apart, lambda connection: Base.metadata.create_all(connection, tables=tables))
     owner = await asyncpg.connect(apart.database_owner_url)
     for name in ("platform.sql", "outbox.sql"):
@@ -132,7 +136,12 @@ async def test_a_kind_of_a_newer_version_waits_and_is_named(yard: Yard) -> None:
         await db.execute(text("UPDATE outbox SET kind = 'GateTeleported'"))
     assert await yard.relay().turn() == 1
     row = await yard.row(tenant)
-    assert (row["pending"], row["sent_at"], row["due"], row["last_error"]) == (None, None, False, "UnknownKind")
+    assert (row["pending"], row["sent_at"], row["due"], row["last_error"]) == (
+        None,
+        None,
+        False,
+        "UnknownKind",
+    )
     assert yard.sent == []
 
 
