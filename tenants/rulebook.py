@@ -209,6 +209,7 @@ async def write_founding_act(
     version of the software brings, by ``archipel migrate``; a cooperative that lacks none is left as it is.
     Takes the rulebook's lock, then (last) the register's head. Raises RuleOutOfBounds, RuleAgainstTheLaw.
     """
+    assert RULES, "import the floors' rules before founding a cooperative"
     await lock_rulebook(db, tenant_id=tenant_id)
     query = select(RuleVersion.rule).where(RuleVersion.tenant_id == tenant_id).distinct()
     present = set(await db.scalars(query))
@@ -258,18 +259,19 @@ async def write_versions(
     for change in sorted(changes, key=lambda change: change.rule):
         starts = await _starting_moment(db, change)
         before = await at(db, rule=change.rule, moment=starts, tenant_id=tenant_id)
-        if before.since == starts:
+        since, until = before.since, before.until
+        if since == starts:
             raise RuleAlreadyScheduled(rule=_(rule_named(change.rule).title))
         await db.execute(
             update(RuleVersion)
             .where(RuleVersion.tenant_id == tenant_id, RuleVersion.id == before.id)
-            .values(in_force=Range(before.since, starts))
+            .values(in_force=Range(since, starts))
         )
         statement = insert(RuleVersion).values(
             tenant_id=tenant_id,
             rule=change.rule,
             value=change.value,
-            in_force=Range(starts, before.until),
+            in_force=Range(starts, until),
             source=source,
             source_id=source_id,
             register_seq=register_seq,
