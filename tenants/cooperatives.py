@@ -6,6 +6,8 @@ cooperative's rows, nor let one be deleted.
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
@@ -103,6 +105,21 @@ class NoSuchTimeZone(Refusal):
     code = "no_such_time_zone"
     message = N_("Ce fuseau horaire n'est pas proposé.")
     default_field = "time_zone"
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """What a cooperative shows to any passer-by."""
+
+    slug: str
+    name: str
+    territory: str
+    accent: str
+
+
+async def cooperatives_to_visit(db: AsyncSession) -> Sequence[FrontDoor]:
+    """List the cooperatives of this installation by name, at most 200; needs nobody to be signed in."""
+    return [FrontDoor(*row) for row in await db.execute(text("SELECT * FROM cooperatives_to_visit()"))]
 
 
 async def cooperative_of(db: AsyncSession, *, tenant_id: CooperativeId) -> Cooperative:

@@ -5,6 +5,7 @@ This file must never hold a name, an address or a text that somebody wrote.
 
 from uuid import UUID
 
+from tenants.platform.clock import Tick
 from tenants.platform.outbox import Event
 
 
@@ -69,3 +70,7 @@ class MandateEnded(Event, frozen=True, kw_only=True):
     mandate_id: UUID
     membership_id: UUID
     role: str
+
+
+class MandatesDue(Tick, frozen=True, kw_only=True):
+    """A day began: which mandates are over, and which will be soon, is to be looked at."""

@@ -35,12 +35,10 @@ from tenants.platform.outbox import emit
 from tenants.platform.words import N_
 
 YEARS_MAX: Final = 6
-WARNED_BEFORE: Final = timedelta(days=30)
 
 declare_notices(
     NoticeKind("mandate_given", N_("Un mandat vous est confié jusqu'au {until_on}."), "/mandates"),
     NoticeKind("mandate_ended", N_("L'un de vos mandats a pris fin."), "/mandates"),
-    NoticeKind("mandate_ends_soon", N_("L'un de vos mandats finit le {ends_at}."), "/mandates"),
 )
 
 ROLE_TITLES: Final = {
@@ -243,11 +241,12 @@ async def end_mandate(db: AsyncSession, *, actor: Actor, mandate_id: UUID, reaso
         raise MandateEndedAlready
     if mandate.role == Role.MANAGER:
         await must_leave_a_manager(db, actor.tenant_id, without_mandate=mandate.id)
-    await _end(db, actor, mandate, reason or (EndReason.GIVEN_UP if own else EndReason.TAKEN_BACK))
+    await write_end(db, actor, mandate, reason or (EndReason.GIVEN_UP if own else EndReason.TAKEN_BACK))
     return mandate
 
 
-async def _end(db: AsyncSession, actor: Actor, mandate: Mandate, reason: EndReason) -> None:
+async def write_end(db: AsyncSession, actor: Actor, mandate: Mandate, reason: EndReason) -> None:
+    """Write that a mandate ended, everywhere it is to be read; the caller authorises and holds the mandate."""
     now = (await db.execute(select(func.now()))).scalar_one()
     mandate.ended_at, mandate.ended_reason = now, reason
     facts = {"role": str(mandate.role), "membership_id": str(mandate.membership_id), "reason": str(reason)}
@@ -269,34 +268,6 @@ async def _end(db: AsyncSession, actor: Actor, mandate: Mandate, reason: EndReas
     await register.append(
         db, tenant_id=actor.tenant_id, kind="mandate_ended", facts={"role": str(mandate.role), "holders": count}
     )
-
-
-async def lapse_mandates(db: AsyncSession, *, tenant_id: CooperativeId) -> int:
-    """Close the mandates whose term is over, and warn of those that end within 30 days; done daily.
-
-    A term ends by itself at its moment: this only writes it down. Returns how many were closed.
-    """
-    actor = Actor.system(tenant_id)
-    current = select(Mandate).where(Mandate.tenant_id == tenant_id, Mandate.ended_at.is_(None))
-    locked = current.order_by(Mandate.id).with_for_update().execution_options(populate_existing=True)
-    soon = locked.where(
-        func.upper(Mandate.term).between(func.now(), func.now() + WARNED_BEFORE),
-        Mandate.ending_noticed_at.is_(None),
-    )
-    for mandate in (await db.scalars(soon)).all():
-        assert mandate.term.upper is not None, "every term ends"
-        mandate.ending_noticed_at = (await db.execute(select(func.now()))).scalar_one()
-        await notify(
-            db,
-            tenant_id=tenant_id,
-            membership_id=mandate.membership_id,
-            kind="mandate_ends_soon",
-            facts={"ends_at": mandate.term.upper},
-        )
-    over = (await db.scalars(locked.where(func.upper(Mandate.term) <= func.now()))).all()
-    for mandate in over:
-        await _end(db, actor, mandate, EndReason.TERM)
-    return len(over)
 
 
 async def mandates_in_force(

@@ -27,7 +27,7 @@ REVOKE DELETE ON people, cooperatives FROM app;
 REVOKE ALL ON api_tokens FROM platform;
 
 GRANT SELECT ON cooperatives, memberships, mandates, invitations, api_tokens, notices, people, sign_ins TO door;
-GRANT SELECT, INSERT, UPDATE ON mail_links TO door;
+GRANT SELECT, INSERT, UPDATE, DELETE ON mail_links TO door;
 
 -- Who comes, and where: the cooperative by its slug, the reader by their sign-in or by an API token, their
 -- membership and the roles of their mandates in force; opens the rest of the transaction for them. An API
@@ -132,11 +132,15 @@ AS $$
 $$;
 
 -- Writes down that a link to sign in was asked for. It is written for unknown addresses too, in the same time,
--- so that the asker cannot tell; nothing is mailed for those.
+-- so that the asker cannot tell; nothing is mailed for those. Sweeps links that expired a day ago, a few at a time.
 CREATE OR REPLACE FUNCTION ask_mail_link(p_email text, p_locale text) RETURNS uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+    DELETE FROM mail_links WHERE id IN (
+        SELECT id FROM mail_links WHERE expires_at < now() - interval '1 day'
+        ORDER BY expires_at LIMIT 50 FOR UPDATE SKIP LOCKED
+    );
     INSERT INTO mail_links (purpose, email, locale, person_id)
     VALUES (
         'sign_in', lower(p_email), p_locale,
@@ -237,6 +241,16 @@ AS $$
     WHERE m.tenant_id = NULLIF(current_setting('archipel.tenant', true), '')::uuid AND m.id = p_membership
 $$;
 
+-- The cooperatives of this installation, for its front door: what each shows to any passer-by.
+DROP FUNCTION IF EXISTS cooperatives_to_visit();
+CREATE FUNCTION cooperatives_to_visit(OUT slug text, OUT name text, OUT territory text, OUT accent text)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT c.slug, c.name, c.territory, c.accent FROM cooperatives c ORDER BY c.name, c.slug LIMIT 200
+$$;
+
 -- Notes that a sign-in is in use, which gives it another 30 days. Runs with the caller's rights.
 CREATE OR REPLACE FUNCTION touch_sign_in(p_id uuid) RETURNS void
 LANGUAGE sql VOLATILE SECURITY INVOKER
@@ -252,7 +266,7 @@ BEGIN
     FOREACH subject IN ARRAY ARRAY[
         'arrive(text, bytea, bytea)', 'find_person(text)', 'ask_mail_link(text, text)',
         'stamp_mail_link(uuid, bytea)', 'find_mail_link(bytea)', 'find_invitation(bytea)', 'my_memberships()',
-        'locale_of_member(uuid)'
+        'locale_of_member(uuid)', 'cooperatives_to_visit()'
     ] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO door', subject);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', subject);

@@ -17,9 +17,9 @@ from tenants.mandates import (
     TermUnfit,
     end_mandate,
     give_mandate,
-    lapse_mandates,
     mandates_in_force,
 )
+from tenants.mandate_terms import lapse_mandates
 from tenants.memberships import LastManager, StateUnfit, leave_cooperative, suspend_member
 from tenants.notices import Notice
 from tenants.platform.database import Database
