@@ -1,0 +1,31 @@
+"""The JSON API of the missions: one operation per verb, named after it."""
+
+from typing import Final
+
+from litestar.types import ControllerRouterHandler
+
+from marketplace.api import agreements, deliveries, missions, skills
+
+API: Final[tuple[ControllerRouterHandler, ...]] = (
+    missions.open_missions,
+    missions.post_mission,
+    missions.mission,
+    missions.edit_mission,
+    missions.publish_mission,
+    missions.withdraw_mission,
+    agreements.place_bid,
+    agreements.withdraw_bid,
+    agreements.accept_bid,
+    agreements.start_mission,
+    agreements.propose_cancellation,
+    agreements.accept_cancellation,
+    agreements.refuse_cancellation,
+    deliveries.deliver,
+    deliveries.confirm_delivery,
+    deliveries.dispute_delivery,
+    deliveries.add_statement,
+    deliveries.decide_dispute,
+    skills.skills,
+    skills.add_skill,
+    skills.retire_skill,
+)

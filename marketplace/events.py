@@ -1,0 +1,180 @@
+"""What happens to missions, in the past tense: ids and facts, never a name or a text.
+
+Whoever hears them is listed in the switchboard. This file must never import a noun module, so that every
+noun may import it.
+"""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from tenants.platform.outbox import Event
+
+
+class MissionPosted(Event, frozen=True, kw_only=True):
+    """A mission was published (for the first time, or again after it expired)."""
+
+    mission_id: UUID
+    author_id: UUID
+
+
+class MissionWithdrawn(Event, frozen=True, kw_only=True):
+    """Its author took the mission back; ``bidders`` had a live bid."""
+
+    mission_id: UUID
+    author_id: UUID
+    bidders: tuple[UUID, ...]
+
+
+class MissionExpired(Event, frozen=True, kw_only=True):
+    """The last day of an open mission has passed; ``bidders`` had a live bid."""
+
+    mission_id: UUID
+    author_id: UUID
+    bidders: tuple[UUID, ...]
+
+
+class BidPlaced(Event, frozen=True, kw_only=True):
+    """A member made a bid, or changed theirs (``replaces``)."""
+
+    mission_id: UUID
+    bid_id: UUID
+    bidder_id: UUID
+    author_id: UUID
+    minutes: int
+    replaces: UUID | None = None
+
+
+class BidWithdrawn(Event, frozen=True, kw_only=True):
+    """A bidder took their bid back."""
+
+    mission_id: UUID
+    bid_id: UUID
+    bidder_id: UUID
+    author_id: UUID
+
+
+class BidAccepted(Event, frozen=True, kw_only=True):
+    """The author accepted a bid and the payer's hours are held; ``declined`` are the other bidders."""
+
+    mission_id: UUID
+    bid_id: UUID
+    agreement_id: UUID
+    author_id: UUID
+    bidder_id: UUID
+    payer_id: UUID
+    provider_id: UUID
+    minutes: int
+    declined: tuple[UUID, ...]
+
+
+class MissionStarted(Event, frozen=True, kw_only=True):
+    """The provider has begun."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    payer_id: UUID
+    provider_id: UUID
+
+
+class HoldLapsing(Event, frozen=True, kw_only=True):
+    """The held hours are given back soon unless the mission is delivered."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    payer_id: UUID
+    provider_id: UUID
+    lapses_at: datetime
+
+
+class AgreementLapsed(Event, frozen=True, kw_only=True):
+    """Nothing was delivered in time: the hours went back to the payer."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    payer_id: UUID
+    provider_id: UUID
+    reopened: bool
+
+
+class CancellationProposed(Event, frozen=True, kw_only=True):
+    """One party proposes to call the agreement off."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    by: UUID
+    to: UUID
+
+
+class CancellationRefused(Event, frozen=True, kw_only=True):
+    """The proposal to call off was turned down by the other party, or taken back."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    by: UUID
+    to: UUID
+
+
+class AgreementCalledOff(Event, frozen=True, kw_only=True):
+    """Both agreed to stop: the hours went back to the payer."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    by: UUID
+    to: UUID
+    reopened: bool
+
+
+class MissionDelivered(Event, frozen=True, kw_only=True):
+    """The provider delivered and said how long it took; silence settles at ``settles_at``."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    delivery_id: UUID
+    payer_id: UUID
+    provider_id: UUID
+    agreed_minutes: int
+    spent_minutes: int
+    settles_at: datetime
+
+
+class MissionSettled(Event, frozen=True, kw_only=True):
+    """The hours have moved. ``by_silence``: the payer said nothing in time."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    payer_id: UUID
+    provider_id: UUID
+    posted_minutes: int
+    settled_on: date
+    by_silence: bool
+
+
+class MissionDisputed(Event, frozen=True, kw_only=True):
+    """The payer contests the delivery."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    dispute_id: UUID
+    payer_id: UUID
+    provider_id: UUID
+
+
+class StatementAdded(Event, frozen=True, kw_only=True):
+    """A party told the mediator their side."""
+
+    mission_id: UUID
+    dispute_id: UUID
+    by: UUID
+    to: UUID
+
+
+class DisputeDecided(Event, frozen=True, kw_only=True):
+    """A mediator decided: a part of the held hours (perhaps none, perhaps all) has moved."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    dispute_id: UUID
+    payer_id: UUID
+    provider_id: UUID
+    posted_minutes: int
+    settled_on: date

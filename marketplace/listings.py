@@ -1,0 +1,200 @@
+"""Lists of missions: what is open, by state, skill, territory, kind and place, and what is mine.
+
+One statement per page of a list. A reader who is not a member sees the open missions that are public, and
+no name. This file must never show a draft to anyone but its author.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, exists, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from marketplace.bids import Bid, BidState
+from marketplace.mission_states import MissionState
+from marketplace.mission_terms import MissionKind, MissionPlace, MissionVisibility
+from marketplace.missions import Mission
+from marketplace.skills import MissionSkill, Skill
+from tenants.memberships import Membership
+from tenants.platform.markdown import excerpt
+from tenants.platform.web import Page, decode_cursor, encode_cursor
+
+EXCERPT_READ = 600
+CSV_AT_MOST = 10_000
+
+LISTED_AT = func.coalesce(Mission.published_at, Mission.created_at)
+
+
+class MissionFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list is narrowed to. Without ``state`` it shows what is open; ``mine`` shows every state."""
+
+    state: MissionState | None = None
+    kind: MissionKind | None = None
+    place: MissionPlace | None = None
+    skill: UUID | None = None
+    territory: Annotated[str, msgspec.Meta(max_length=3)] | None = None
+    mine: bool = False
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A member, as other members of the same cooperative see them."""
+
+    id: UUID
+    name: str
+
+
+class MissionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a list. ``author`` is null for a reader who is not a member."""
+
+    id: UUID
+    kind: MissionKind
+    title: str
+    excerpt: str
+    state: MissionState
+    skills: list[str]
+    tags: list[str]
+    territory: str
+    place: MissionPlace
+    estimated_minutes: int
+    wanted_by: date | None
+    expires_on: date
+    visibility: MissionVisibility
+    published_at: datetime | None
+    author: Named | None
+
+
+SKILL_NAMES: ColumnElement[list[str]] = func.array(
+    select(Skill.name)
+    .join(
+        MissionSkill,
+        and_(MissionSkill.tenant_id == Skill.tenant_id, MissionSkill.skill_id == Skill.id),
+    )
+    .where(MissionSkill.tenant_id == Mission.tenant_id, MissionSkill.mission_id == Mission.id)
+    .order_by(Skill.key)
+    .correlate(Mission)
+    .scalar_subquery(),
+    type_=ARRAY(Text),
+)
+"""The names of a mission's skills, as a column of its row."""
+
+
+async def open_missions(
+    db: AsyncSession,
+    *,
+    tenant_id: UUID,
+    reader_id: UUID | None,
+    narrow: MissionFilter,
+    limit: int,
+    after: str | None = None,
+) -> Page[MissionSummary]:
+    """List missions, the newest first, in one statement. ``reader_id`` is null for whoever is no member.
+
+    ``after`` is the ``next`` of the page before; Unreadable if it was not made here.
+    """
+    query = _listed(tenant_id, reader_id, narrow).limit(limit + 1)
+    if cursor := decode_cursor(after, (datetime, UUID)):
+        query = query.where(tuple_(LISTED_AT, Mission.id) < tuple_(*cursor))
+    rows = (await db.execute(query)).all()
+    shown = rows[:limit]
+    items = [_summary(row, names=reader_id is not None) for row in shown]
+    last = shown[-1] if len(rows) > limit else None
+    return Page(items=items, next=encode_cursor(last.listed_at.isoformat(), last.id) if last else None)
+
+
+async def all_missions(
+    db: AsyncSession, *, tenant_id: UUID, reader_id: UUID, narrow: MissionFilter
+) -> list[MissionSummary]:
+    """List at most ``CSV_AT_MOST`` missions at once, for a download by a member."""
+    rows = await db.execute(_listed(tenant_id, reader_id, narrow).limit(CSV_AT_MOST))
+    return [_summary(row, names=True) for row in rows]
+
+
+def _listed(tenant_id: UUID, reader_id: UUID | None, narrow: MissionFilter) -> Select[Any]:
+    query = (
+        select(
+            Mission.id,
+            Mission.kind,
+            Mission.title,
+            func.left(Mission.description, EXCERPT_READ).label("opening"),
+            Mission.state,
+            SKILL_NAMES.label("skills"),
+            Mission.tags,
+            Mission.territory,
+            Mission.place,
+            Mission.estimated_minutes,
+            Mission.wanted_by,
+            Mission.expires_on,
+            Mission.visibility,
+            Mission.published_at,
+            Mission.author_id,
+            Membership.display_name,
+            LISTED_AT.label("listed_at"),
+        )
+        .join(
+            Membership,
+            and_(Membership.tenant_id == Mission.tenant_id, Membership.id == Mission.author_id),
+        )
+        .where(Mission.tenant_id == tenant_id, *_seen_by(reader_id, narrow))
+        .order_by(LISTED_AT.desc(), Mission.id.desc())
+    )
+    if narrow.kind:
+        query = query.where(Mission.kind == narrow.kind)
+    if narrow.place:
+        # Work that can be done either way answers both wishes.
+        query = query.where(Mission.place.in_({narrow.place, MissionPlace.EITHER}))
+    if narrow.territory:
+        query = query.where(Mission.territory == narrow.territory)
+    if narrow.skill:
+        query = query.where(
+            exists().where(
+                MissionSkill.tenant_id == Mission.tenant_id,
+                MissionSkill.mission_id == Mission.id,
+                MissionSkill.skill_id == narrow.skill,
+            )
+        )
+    return query
+
+
+def _seen_by(reader_id: UUID | None, narrow: MissionFilter) -> list[ColumnElement[bool]]:
+    """Return which missions this reader may list, and in which state they asked for them."""
+    if reader_id is None:
+        return [Mission.state == MissionState.OPEN, Mission.visibility == MissionVisibility.PUBLIC]
+    seen: list[ColumnElement[bool]] = [or_(Mission.published_at.is_not(None), Mission.author_id == reader_id)]
+    if narrow.mine:
+        seen.append(or_(Mission.author_id == reader_id, _bid_by(reader_id)))
+        if narrow.state:
+            seen.append(Mission.state == narrow.state)
+    else:
+        seen.append(Mission.state == (narrow.state or MissionState.OPEN))
+    return seen
+
+
+def _bid_by(reader_id: UUID) -> ColumnElement[bool]:
+    return exists().where(
+        Bid.tenant_id == Mission.tenant_id,
+        Bid.mission_id == Mission.id,
+        Bid.bidder_id == reader_id,
+        Bid.state.in_((BidState.LIVE, BidState.ACCEPTED)),
+    )
+
+
+def _summary(row: Any, *, names: bool) -> MissionSummary:
+    return MissionSummary(
+        id=row.id,
+        kind=row.kind,
+        title=row.title,
+        excerpt=excerpt(row.opening),
+        state=row.state,
+        skills=list(row.skills),
+        tags=list(row.tags),
+        territory=row.territory,
+        place=row.place,
+        estimated_minutes=row.estimated_minutes,
+        wanted_by=row.wanted_by,
+        expires_on=row.expires_on,
+        visibility=row.visibility,
+        published_at=row.published_at,
+        author=Named(row.author_id, row.display_name) if names else None,
+    )
