@@ -8,7 +8,7 @@ import base64
 import binascii
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
@@ -105,10 +105,13 @@ def _responses(statuses: Iterable[int]) -> dict[int, ResponseSpec]:
     }
 
 
+Declared = Callable[[Callable[..., Any]], HTTPRouteHandler]
+"""What makes an operation of the function below it."""
+
 _SIGNED: Final[Sequence[SecurityRequirement]] = [{"bearer": []}, {"cookie": []}]
 
 
-def api_get(path: str, *, operation_id: str, summary: str, public: bool = False, **options: Any) -> Any:
+def api_get(path: str, *, operation_id: str, summary: str, public: bool = False, **options: Any) -> Declared:
     """Declare a reading operation; ``public`` ones need no token."""
     return get(
         path,
@@ -121,7 +124,7 @@ def api_get(path: str, *, operation_id: str, summary: str, public: bool = False,
     )
 
 
-def api_post(path: str, *, operation_id: str, summary: str, status: int = 201, **options: Any) -> Any:
+def api_post(path: str, *, operation_id: str, summary: str, status: int = 201, **options: Any) -> Declared:
     """Declare a writing operation: 201 with what was made, or the status given."""
     return post(
         path,
