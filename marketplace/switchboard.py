@@ -5,19 +5,25 @@ This file must never hold a rule; it only says what is connected to what.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import time
 from typing import TYPE_CHECKING, Final
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import select
 
 from tenants.cooperatives import Cooperative
+from tenants.events import MailLinkRequested, MandatesDue, MemberInvited
+from tenants.letters import mail_invitation, mail_link
+from tenants.mandate_terms import review_mandates
+from tenants.pages import PAGES as TENANTS_PAGES
 from tenants.platform.clock import Schedule
 from marketplace.operations import answer_health
 from tenants.platform.outbox import Event, Subscriber
 from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem
 from tenants.platform.words import _
+from timebank.hot_transfers import open_desk, post_transfer
 
 if TYPE_CHECKING:
     from tenants.visit import Visit
@@ -30,18 +36,23 @@ def routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
     """Every page and every operation of the API."""
     return [
         answer_health,
+        *TENANTS_PAGES,
+        Router("/api/v1", route_handlers=[post_transfer]),
     ]
 
 
 # --- Events: what happened, and who hears it ---------------------------------------------------------------
 
 EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
+    MailLinkRequested: (mail_link,),
+    MemberInvited: (mail_invitation,),
+    MandatesDue: (review_mandates,),
 }
 
 
 # --- The clock: what comes round, and the event it emits in each cooperative -------------------------------
 
-TICKS: Final[Sequence[Schedule]] = ()
+TICKS: Final[Sequence[Schedule]] = (Schedule("mandates", MandatesDue, at=time(6)),)
 
 ROSTER: Final = select(
     Cooperative.tenant_id, Cooperative.time_zone, Cooperative.created_at.label("since")
@@ -95,4 +106,6 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
 @asynccontextmanager
 async def hot_paths(app: Litestar, settings: Settings) -> AsyncIterator[None]:
     """Open what the few hot endpoints use instead of a visit."""
-    yield
+    async with open_desk(settings.database_url) as desk:
+        app.state.desk = desk
+        yield

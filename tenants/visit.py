@@ -320,7 +320,7 @@ class Visit:
             tenant_id=self.here.tenant_id,
             person_id=self.signed_in.id,
             endpoint=f"{self.request.method} {self.path}",
-            key=_checked_key(key),
+            key=checked_key(key),
             request_hash=hashlib.sha256(await self.request.body()).digest(),
             work=kept,
         )
@@ -353,6 +353,9 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
             raise NotFound
         if bearer_hash and visit.token_id is None:
             raise NotSignedIn
+        if slug is not None and not reading and visit.path.startswith("/api/"):
+            # Every writing operation is a member's: a stranger is told so before their body is looked at.
+            assert visit.actor
         zone = visit.cooperative.time_zone if visit.cooperative else None
         with use_locale(visit.locale, zone):
             yield visit
@@ -392,7 +395,8 @@ async def _touch(database: Database, arrival: Arrival) -> None:
                 await db.execute(_TOUCH, {"sign_in_id": arrival.sign_in_id})
 
 
-def _checked_key(key: str) -> str:
+def checked_key(key: str) -> str:
+    """An ``Idempotency-Key`` as it may be stored. Raises Invalid."""
     if not 1 <= len(key) <= idempotency.KEY_LENGTH_MAX or not key.isprintable():
         raise Invalid({"idempotency-key": _("Une clé a de 1 à 255 caractères visibles.")})
     return key

@@ -6,7 +6,6 @@ This file must never look at who is signed in.
 from typing import Final
 from urllib.parse import urlsplit
 
-from litestar.datastructures import MutableScopeHeaders
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
 SIGN_IN_COOKIE: Final = "archipel_sign_in"
@@ -41,12 +40,14 @@ def security_headers(*, https: bool) -> BeforeMessageSendHookHandler:
     headers = dict(HEADERS)
     if https:
         headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
     async def add(message: Message, _scope: Scope) -> None:
         if message["type"] == "http.response.start":
-            sent = MutableScopeHeaders.from_message(message)
-            for name, value in headers.items():
-                sent.setdefault(name, value)
+            # On every answer, hence in bytes: through a mapping of headers this took half of a hot endpoint's time.
+            sent = list(message["headers"])
+            present = {name.lower() for name, _value in sent}
+            message["headers"] = sent + [header for header in encoded if header[0] not in present]
 
     return add
 

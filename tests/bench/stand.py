@@ -102,11 +102,11 @@ def stand(*, slow: bool, web_workers: int) -> Iterator[Stand]:
     """Run everything in ``.bench/data``, emptied first; with ``slow``, each flush takes 1 ms longer."""
     data = FOLDER.resolve() / "data"
     shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
+    data.parent.mkdir(parents=True, exist_ok=True)
     environment = {}
     if slow:
         environment = {
-            "LD_PRELOAD": str(build_slow_flush(data)),
+            "LD_PRELOAD": str(build_slow_flush(data.parent)),
             "SLOW_FLUSH_MICROSECONDS": str(SLOW_FLUSH_MICROSECONDS),
         }
     port = _free_port()

@@ -151,7 +151,7 @@ async def open_hot_pool(url: str, *, size: int = 8) -> "asyncpg.Pool[asyncpg.Rec
 
     return await asyncpg.create_pool(
         url,
-        min_size=1,
+        min_size=0,
         max_size=size,
         reset=nothing_to_reset,
         command_timeout=30,
