@@ -88,6 +88,7 @@ _SPOKEN: Final[dict[str, Callable[..., str]]] = {
     "percent": words.percent,
     "listing": words.listing,
     "day": words.day,
+    "last_day": words.last_day,
     "short_day": words.short_day,
     "month": words.month,
     "time_of_day": words.time_of_day,

@@ -231,6 +231,11 @@ def day(at: date) -> str:
     return _first(format_date(_date_of(at), "d MMMM y", locale=_BABEL[_locale.get()]))
 
 
+def last_day(end: date) -> str:
+    """Say the last day of a term whose end is the first moment (or day) no longer in it."""
+    return day(end - (timedelta(microseconds=1) if isinstance(end, datetime) else timedelta(days=1)))
+
+
 def short_day(at: date) -> str:
     """Say a day in a table: "22 nov. 2026"."""
     return _first(format_date(_date_of(at), "d MMM y", locale=_BABEL[_locale.get()]))

@@ -240,6 +240,7 @@ EVERY_FIELD = """
 {{ forms.checkbox(form, "remote", "À distance") }}
 {{ forms.checkboxes(form, "skills", "Compétences", [("a", "Relecture"), ("b", "Couture")], optional=true) }}
 {{ forms.cards(form, "kind", "Que publiez-vous ?", [("request", "Une demande", "Vous cherchez"), ("offer", "Une offre", "")]) }}
+{{ forms.swatches(form, "accent", "Couleur", [("ocean", "Océan"), ("plum", "Prune")]) }}
 {% call forms.group("Dates", row=true) %}{{ forms.date(form, "from", "Du") }}{% endcall %}
 {{ forms.buttons("Publier", cancel="/rade", also=("draft", "Garder")) }}
 {% endcall %}

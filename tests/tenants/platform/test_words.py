@@ -11,6 +11,7 @@ from tenants.platform.words import (
     duration,
     euros,
     gettext,
+    last_day,
     listing,
     moment,
     month,
@@ -147,6 +148,12 @@ def test_dates_are_said_in_full_and_the_first_is_an_ordinal_in_french() -> None:
     assert day(date(2026, 5, 11)) == "11 mai 2026"
     with use_locale("en"):
         assert day(first) == "1 May 2026"
+
+
+def test_the_end_of_a_term_is_its_last_day() -> None:
+    midnight_in_paris = datetime(2027, 1, 1, 0, 0, tzinfo=UTC) - timedelta(hours=1)
+    assert last_day(midnight_in_paris) == "31 décembre 2026"
+    assert last_day(date(2027, 1, 1)) == "31 décembre 2026"
 
 
 def test_times_are_those_of_the_cooperatives_clock() -> None:
