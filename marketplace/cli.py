@@ -104,9 +104,10 @@ def migrate(*, check: bool) -> None:
     """Bring the database to the newest version (and make its roles, given DATABASE_ADMIN_URL)."""
     settings = _settings(NEEDED_TO_MIGRATE)
     from marketplace import schema  # noqa: PLC0415
+    from marketplace.commands import migrate as command  # noqa: PLC0415
 
     if not check:
-        asyncio.run(schema.migrate(settings, report=click.echo))
+        asyncio.run(command.migrate(settings, click.echo))
     elif differences := asyncio.run(schema.differences(settings)):
         raise CannotRun("\n".join(differences))
     else:

@@ -64,7 +64,7 @@ async def _create_all_until_there_is_a_baseline(settings: Settings) -> None:
         try:
             importlib.import_module(module)
         except (ImportError, NameError, SyntaxError, TypeError) as error:
-            print(f"Left out while it is being written: {module}: {error!r}")
+            print(f"Left out while it is being written: {module}: {error!r}")  # noqa: T201
     tables = dict(Base.metadata.tables)
     while broken := [
         name
@@ -72,7 +72,7 @@ async def _create_all_until_there_is_a_baseline(settings: Settings) -> None:
         if any(key.target_fullname.rpartition(".")[0] not in tables for key in table.foreign_keys)
     ]:
         for name in broken:
-            print(f"Left out while it is being written: table {name}")
+            print(f"Left out while it is being written: table {name}")  # noqa: T201
             tables.pop(name)
     await schema.with_tables(
         settings,
@@ -90,7 +90,10 @@ async def database(migrated: Settings) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 async def db_as(migrated: Settings, servers: Servers) -> AsyncIterator[OpenAs]:
-    """``async with db_as("owner") as db``: a transaction as another role, to look or to move dates."""
+    """Open a transaction as another role, to look or to move dates.
+
+    ``async with db_as("owner", tenant=...) as db``; roles: app, owner, platform, postgres.
+    """
     urls = {
         "app": migrated.database_url,
         "owner": migrated.database_owner_url,

@@ -4,7 +4,7 @@ This file must never build the application: ``marketplace.app`` does, in each pr
 """
 
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
@@ -13,9 +13,6 @@ from granian.server import Server
 from tenants.platform.leash import die_with_parent
 from tenants.platform.ports import check_port
 from tenants.platform.settings import Settings
-
-if TYPE_CHECKING:
-    from litestar import Litestar
 
 # Requests that a stopping process still finishes.
 GRACE_SECONDS = 10
@@ -47,7 +44,7 @@ def serve(settings: Settings, *, host: str) -> None:
     ).serve()
 
 
-def application() -> "Litestar":
+def application() -> object:
     """The application, in a process that ends when the server's first process ends."""
     # Until Granian sets its own, the handlers are those of its first process, which only take note:
     # a stop that came while the application is being built would be lost.

@@ -6,6 +6,7 @@ that exists.
 
 import msgspec
 
+from marketplace import rulebooks  # noqa: F401  # The founding act needs every floor's rules.
 from tenants.cooperatives import LegalProfile
 from tenants.founding import found_cooperative
 from tenants.invitations import GOOD_FOR, stamp_invitation

@@ -21,7 +21,7 @@ from rich.table import Table
 from marketplace.demo.persona import Persona
 from tenants.platform.embedded import Servers, embedded_servers
 from tenants.platform.ports import check_port
-from tenants.platform.processes import CannotRun, Child, Supervisor, told_to_stop
+from tenants.platform.processes import CannotRun, Child, Supervisor, UntilToldToStop
 from tenants.platform.settings import NEEDED_TO_SERVE, NEEDED_TO_WORK, Settings
 
 HOST = "127.0.0.1"
@@ -35,7 +35,7 @@ def run_demo(data_dir: Path, *, port: int, fresh: bool, console: Console) -> Non
     """Run until Ctrl-C. Raises ``CannotRun`` with a sentence when it cannot go on."""
     check_port(HOST, port)
     report = console.print
-    with told_to_stop():
+    with UntilToldToStop():
         report("[dim]Starting PostgreSQL and Valkey…[/dim]")
         with embedded_servers(data_dir, fresh=fresh) as servers, Supervisor(report) as supervisor:
             supervisor.look_after(servers.postgres, servers.start_postgres)
@@ -76,18 +76,18 @@ def _child(
 
 def _prepare(servers: Servers, settings: Settings, console: Console) -> Sequence[Persona]:
     """Bring the database to the newest version, and fill it the first time; return its personas."""
-    from marketplace import schema  # noqa: PLC0415  # It imports Alembic, which takes its time.
+    from marketplace.commands.migrate import migrate  # noqa: PLC0415  # It imports every table.
 
     remembered = servers.data_dir / "personas.json"
     if remembered.exists():
-        asyncio.run(schema.migrate(settings, report=lambda _line: None))
+        asyncio.run(migrate(settings, lambda _line: None))
         return msgspec.json.decode(remembered.read_bytes(), type=list[Persona])
 
     from marketplace.demo.seed import seed  # noqa: PLC0415  # Only the first run needs it.
 
     # A run that was stopped while it was filling the database has left half of it.
     asyncio.run(_drop_database(settings))
-    asyncio.run(schema.migrate(settings, report=lambda _line: None))
+    asyncio.run(migrate(settings, lambda _line: None))
     began = time.monotonic()
     with console.status("Founding the demo's cooperatives, through the verbs…"):
         personas = asyncio.run(seed(settings))

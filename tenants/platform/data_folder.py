@@ -11,6 +11,7 @@ import secrets
 import shutil
 import socket
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -51,7 +52,7 @@ def hold_folder(data_dir: Path, *, fresh: bool = False) -> Iterator[None]:
             raise CannotRun(message) from error
         if holder := _pid_in(lock):
             # Its process ended without tidying up, or the kernel would not have given us the lock.
-            print(f"Taking over {data_dir} from process {holder}, which was killed.")  # noqa: T201
+            print(f"Taking over {data_dir} from process {holder}, which was killed.", file=sys.stderr)  # noqa: T201
         _write_pid(lock)
         if fresh:
             _empty(data_dir)
@@ -161,5 +162,6 @@ def let_through(path: Path) -> None:
     for folder in path.parents:
         mode = stat.S_IMODE(folder.stat().st_mode)
         if not mode & stat.S_IXOTH:
-            print(f"Note: chmod o+x {folder} (PostgreSQL does not run as root and must pass through it).")  # noqa: T201
+            note = f"Note: chmod o+x {folder} (PostgreSQL does not run as root and must pass through it)."
+            print(note, file=sys.stderr)  # noqa: T201
             folder.chmod(mode | stat.S_IXOTH)

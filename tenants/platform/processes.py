@@ -12,12 +12,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from tenants.platform import leash
 
@@ -105,28 +104,31 @@ class Child:
             return ""
 
 
-@contextmanager
-def told_to_stop() -> Iterator[None]:
+class UntilToldToStop:
     """Within, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, once, and it ends here.
 
     A second Ctrl-C must not cut short the stopping that the first one began.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    told = False
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        if not told:
-            told = True
-            raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self._told = False
+        self._before: dict[signal.Signals, Any] = {}
 
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> None:
+        """Take the signals over."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._before[number] = signal.signal(number, self._stop)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        """Give the signals back; the interruption was ours to handle."""
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+        return kind is KeyboardInterrupt
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._told:
+            self._told = True
+            raise KeyboardInterrupt
 
 
 class Supervisor:
