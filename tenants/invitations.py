@@ -29,6 +29,7 @@ from tenants.sign_ins import new_token
 
 GOOD_FOR: Final = timedelta(days=14)
 PAUSE: Final = timedelta(minutes=10)
+MESSAGE_LENGTH: Final = 2000
 
 
 class Invitation(Base):
@@ -41,7 +42,7 @@ class Invitation(Base):
         Index("ix_invitations_token_hash", "token_hash", postgresql_where=text("token_hash IS NOT NULL")),
         Index("ix_invitations_tenant_id_membership_id", "tenant_id", "membership_id"),
         CheckConstraint("token_hash IS NULL OR octet_length(token_hash) = 32", name="token_hash_is_sha256"),
-        CheckConstraint("char_length(message) <= 2000", name="message_length"),
+        CheckConstraint(f"char_length(message) <= {MESSAGE_LENGTH}", name="message_length"),
     )
 
     tenant_id: Mapped[CooperativeId] = mapped_column(primary_key=True)

@@ -47,7 +47,17 @@ ROLE_TITLES: Final = {
     Role.FACILITATOR: N_("Facilitation"),
     Role.OBSERVER: N_("Observation"),
     Role.MEDIATOR: N_("Médiation"),
-    Role.STEWARD: N_("Intendance du pot solidaire"),
+    Role.STEWARD: N_("Intendance de la caisse solidaire"),
+}
+
+
+ROLE_WORDS: Final = {
+    Role.MANAGER: N_("Invite et suspend des membres, donne des mandats, change les paramètres, enregistre les assemblées."),
+    Role.TREASURER: N_("Suit les comptes et la preuve du grand livre, corrige une écriture par une contre-écriture."),
+    Role.FACILITATOR: N_("Prépare et anime les décisions, signe les comptes rendus d'assemblée."),
+    Role.OBSERVER: N_("Publie les statistiques et veille au secret de chacun."),
+    Role.MEDIATOR: N_("Écoute les deux parties d'un désaccord et décide."),
+    Role.STEWARD: N_("Accorde des heures de la caisse solidaire."),
 }
 
 
@@ -108,6 +118,12 @@ class Mandate(Base):
     ending_noticed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_reason: Mapped[EndReason | None]
+
+    @property
+    def last_moment(self) -> datetime:
+        """The last moment of the term, whose day people read as its end."""
+        assert self.term.upper is not None, "every term ends"
+        return self.term.upper - timedelta(microseconds=1)
 
 
 class MandateOverlaps(Refusal):

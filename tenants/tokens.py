@@ -37,6 +37,7 @@ PREFIX: Final = "archipel_"
 SHOWN_LENGTH: Final = len(PREFIX) + 4
 DAYS_MAX: Final = 366
 TOKENS_MAX: Final = 50
+NAME_LENGTH: Final = 80
 
 SCOPES: Final = {
     "profile:read": N_("Lire mon profil et l'annuaire"),
@@ -60,7 +61,7 @@ class ApiToken(Base):
         Index("ix_api_tokens_token_hash", "token_hash"),
         Index("ix_api_tokens_tenant_id_membership_id", "tenant_id", "membership_id"),
         CheckConstraint("octet_length(token_hash) = 32", name="token_hash_is_sha256"),
-        CheckConstraint("char_length(name) BETWEEN 1 AND 80", name="name_length"),
+        CheckConstraint(f"char_length(name) BETWEEN 1 AND {NAME_LENGTH}", name="name_length"),
         CheckConstraint("expires_at > created_at", name="expires_later"),
         CheckConstraint(
             "cardinality(scopes) > 0 AND scopes <@ ARRAY[{}]::text[]".format(", ".join(f"'{one}'" for one in SCOPES)),

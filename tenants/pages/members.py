@@ -1,0 +1,144 @@
+"""The directory: who is a member, what they say of themselves, and the manager's hold on a membership."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from tenants.mandates import ROLE_TITLES, mandates_in_force
+from tenants.memberships import (
+    DISPLAY_NAME_LENGTH,
+    Membership,
+    MembershipState,
+    count_members,
+    may_see_contact,
+    member,
+    members,
+    reinstate_member,
+    suspend_member,
+)
+from tenants.platform.forms import Done, Form, Nothing
+from tenants.platform.inputs import LINE_PATTERN
+from tenants.platform.territories import territory_name
+from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
+from tenants.platform.words import N_, _
+from tenants.visit import Visit
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=DISPLAY_NAME_LENGTH, pattern=LINE_PATTERN)]
+"""How somebody is called in a cooperative."""
+
+STATE_TITLES: Final = {
+    MembershipState.ACTIVE: N_("Membres actifs"),
+    MembershipState.SUSPENDED: N_("Membres suspendus"),
+    MembershipState.LEFT: N_("Anciens membres"),
+}
+
+
+class Search(msgspec.Struct, frozen=True):
+    """What narrows the directory."""
+
+    search: str = ""
+    standing: str = ""
+
+
+@get("/{cooperative:str}/members", include_in_schema=False)
+async def members_page(
+    visit: NamedDependency[Visit],
+    search: FromQuery[str] = "",
+    standing: FromQuery[str] = "",
+    after: FromQuery[str] = "",
+) -> Response[str]:
+    """List members by name, a page at a time."""
+    chosen = MembershipState(standing) if standing in STATE_TITLES else MembershipState.ACTIVE
+    found = await members(
+        visit.db,
+        actor=visit.actor,
+        state=chosen,
+        search=search.strip()[:DISPLAY_NAME_LENGTH],
+        after=decode_cursor(after, (str, UUID)),
+        limit=PAGE_LENGTH + 1,
+    )
+    shown = found[:PAGE_LENGTH]
+    return visit.page(
+        "tenants/members.html",
+        members=shown,
+        total=await count_members(visit.db, tenant_id=visit.here.tenant_id),
+        filters=visit.blank_form(Search, search=search, standing=standing),
+        states=[(str(one), _(title)) for one, title in STATE_TITLES.items()],
+        after=cursor_of(shown[-1]) if len(found) > PAGE_LENGTH else "",
+    )
+
+
+def cursor_of(last: Membership) -> str:
+    """The ``after`` of the page that follows this member."""
+    return encode_cursor(last.display_name, last.id)
+
+
+@get("/{cooperative:str}/members.csv", include_in_schema=False)
+async def members_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download the whole directory; a manager's."""
+    found = await members(visit.db, actor=visit.actor, limit=None)
+    header = [_("Nom"), _("Courriel"), _("Téléphone"), _("Territoire"), _("Membre depuis"), _("Identifiant")]
+    rows = [
+        (
+            one.display_name,
+            one.contact_email,
+            one.contact_phone,
+            territory_name(one.territory) if one.territory else "",
+            one.joined_at.date().isoformat() if one.joined_at else "",
+            str(one.id),
+        )
+        for one in found
+    ]
+    return csv_response(f"{visit.slug}-members.csv", header, rows)
+
+
+@get("/{cooperative:str}/members/{membership_id:uuid}", include_in_schema=False)
+async def member_page(visit: NamedDependency[Visit], membership_id: FromPath[UUID]) -> Response[str]:
+    """Show one member to another."""
+    return await show(visit, membership_id, visit.click)
+
+
+async def show(visit: Visit, membership_id: UUID, form: Form[Nothing]) -> Response[str]:
+    """The member's page, and what was refused on it."""
+    shown = await member(visit.db, actor=visit.actor, membership_id=membership_id)
+    held = await mandates_in_force(visit.db, actor=visit.actor, membership_id=membership_id)
+    return visit.page(
+        "tenants/member.html",
+        shown=shown,
+        contact=may_see_contact(visit.actor, shown),
+        mandates=[mandate for mandate, _name in held],
+        role_titles=ROLE_TITLES,
+        form=form,
+    )
+
+
+@post("/{cooperative:str}/members/{membership_id:uuid}/suspend", include_in_schema=False)
+async def suspend(visit: NamedDependency[Visit], membership_id: FromPath[UUID]) -> Response[Any]:
+    """Stop a member from acting."""
+    form = await visit.form(Nothing)
+
+    async def work() -> Done:
+        found = await suspend_member(visit.db, actor=visit.actor, membership_id=membership_id)
+        return Done(_path(visit, membership_id), _("{name} ne peut plus agir.", name=found.display_name))
+
+    return await visit.submit(form, work, otherwise=lambda: show(visit, membership_id, form))
+
+
+@post("/{cooperative:str}/members/{membership_id:uuid}/reinstate", include_in_schema=False)
+async def reinstate(visit: NamedDependency[Visit], membership_id: FromPath[UUID]) -> Response[Any]:
+    """Let a suspended member act again."""
+    form = await visit.form(Nothing)
+
+    async def work() -> Done:
+        found = await reinstate_member(visit.db, actor=visit.actor, membership_id=membership_id)
+        return Done(_path(visit, membership_id), _("{name} peut de nouveau agir.", name=found.display_name))
+
+    return await visit.submit(form, work, otherwise=lambda: show(visit, membership_id, form))
+
+
+def _path(visit: Visit, membership_id: UUID) -> str:
+    return f"/{visit.slug}/members/{membership_id}"

@@ -1,0 +1,24 @@
+"""The rules in plain words, and where each comes from: open to anyone, with or without an account."""
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from tenants.rules_shown import shown_history, shown_rules
+from tenants.visit import Visit
+
+
+@get("/{cooperative:str}/rules", include_in_schema=False)
+async def rules_page(visit: NamedDependency[Visit]) -> Response[str]:
+    """Show every rule with its value, since when, and by which decision."""
+    rules = await shown_rules(visit.db, tenant_id=visit.here.tenant_id, profile=visit.here.legal_profile)
+    return visit.page("tenants/rules.html", rules=rules)
+
+
+@get("/{cooperative:str}/rules/{name:str}", include_in_schema=False)
+async def rule_page(visit: NamedDependency[Visit], name: FromPath[str]) -> Response[str]:
+    """Show one rule and its history."""
+    history = await shown_history(
+        visit.db, tenant_id=visit.here.tenant_id, profile=visit.here.legal_profile, name=name
+    )
+    return visit.page("tenants/rule.html", history=history, rule=history.rule)
