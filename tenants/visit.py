@@ -38,6 +38,7 @@ from tenants.platform.errors import (
 )
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
+from tenants.platform.relay import wake_relay
 from tenants.platform.security import SAFE_METHODS, SIGN_IN_COOKIE, is_cross_site
 from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem, render
@@ -359,6 +360,8 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
         zone = visit.cooperative.time_zone if visit.cooperative else None
         with use_locale(visit.locale, zone):
             yield visit
+    if db.info.get("emitted"):
+        _in_background(wake_relay(house.throttle.cache))
     if arrival.sign_in_stale:
         _in_background(_touch(house.database, arrival))
 
