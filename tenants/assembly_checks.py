@@ -133,11 +133,17 @@ def check_assembly(held: Held, resolutions: Sequence[Resolution], place: Here) -
         seen.add((resolution.rule, resolution.effective_on))
 
 
-def check_resolution(resolution: Resolution, place: Here, *, votes_count: int) -> Rule:
-    """Refuse what the assembly could not decide, and return the rule it changes."""
-    rule = RULES.get(resolution.rule)
+def known_rule(name: str) -> Rule:
+    """The rule of this name. Raises UnknownRule."""
+    rule = RULES.get(name)
     if rule is None:
         raise UnknownRule
+    return rule
+
+
+def check_resolution(resolution: Resolution, place: Here, *, votes_count: int) -> Rule:
+    """Refuse what the assembly could not decide, and return the rule it changes."""
+    rule = known_rule(resolution.rule)
     rule.check(resolution.value)
     rule.check_law(resolution.value, place.legal_profile)
     votes = (resolution.votes_for, resolution.votes_against, resolution.votes_abstain)

@@ -7,8 +7,7 @@ may fail without losing it. This file must never hold a text that somebody wrote
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from string import Formatter
+from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -35,6 +34,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.actors import Actor
 from tenants.events import NoticesGiven
+from tenants.facts import missing, revived
 from tenants.platform.database import Base
 from tenants.platform.errors import NotFound
 from tenants.platform.ids import CooperativeId
@@ -81,8 +81,7 @@ class NoticeKind:
 
     def missing(self, facts: Mapping[str, Any]) -> set[str]:
         """The placeholders for which there is no fact."""
-        parts = [*Formatter().parse(self.sentence), *Formatter().parse(self.path)]
-        return {name for _text, name, _spec, _conversion in parts if name} - set(facts)
+        return missing(facts, self.sentence, self.path)
 
 
 KINDS: Final[dict[str, NoticeKind]] = {}
@@ -114,7 +113,7 @@ def sentence_of(notice: Notice) -> str:
     kind = KINDS.get(notice.kind)
     if kind is None or kind.missing(notice.facts):
         return _("Il y a du nouveau dans votre coopérative.")
-    return _(kind.sentence, **{name: _revived(name, value) for name, value in notice.facts.items()})
+    return _(kind.sentence, **revived(notice.facts))
 
 
 def path_of(notice: Notice, *, slug: str) -> str:
@@ -123,15 +122,6 @@ def path_of(notice: Notice, *, slug: str) -> str:
     if kind is None or kind.missing(notice.facts):
         return f"/{slug}"
     return f"/{slug}{kind.path.format(**notice.facts)}"
-
-
-def _revived(name: str, value: Any) -> Any:
-    """A fact as it was before it was stored as JSON."""
-    if isinstance(value, str) and name.endswith("_on"):
-        return date.fromisoformat(value)
-    if isinstance(value, str) and name.endswith("_at"):
-        return datetime.fromisoformat(value)
-    return value
 
 
 # --- Giving ------------------------------------------------------------------------------------------

@@ -39,8 +39,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tenants.facts import missing, revived
 from tenants.platform.database import Base
-from tenants.platform.words import N_
+from tenants.platform.words import N_, _
 
 FORMAT: Final = "archipel-register-1"
 GENESIS: Final = "0" * 64
@@ -102,13 +103,13 @@ class RegisterSalt(Base):
 
 # Every kind of line, and how a page says it. A floor adds its own with ``declare_kinds``.
 KINDS: Final[dict[str, str]] = {
-    "founding_act": N_("Acte de fondation : {count} règles fixées."),
-    "rules_completed": N_("De nouvelles règles reçoivent leur valeur de départ ({count})."),
-    "assembly_signed": N_("Assemblée du {held_on} : {count} règles modifiées."),
+    "founding_act": N_("Acte de fondation. Règles fixées : {count}."),
+    "rules_completed": N_("Nouvelles règles, à leur valeur de départ : {count}."),
+    "assembly_signed": N_("Assemblée du {held_on}. Règles changées : {count}."),
     "mandate_given": N_("Un mandat a été donné."),
     "mandate_ended": N_("Un mandat a pris fin."),
-    "member_admitted": N_("Un membre a été admis."),
-    "member_left": N_("Un membre est parti."),
+    "member_admitted": N_("Un membre a été admis. Membres à ce jour : {members}."),
+    "member_left": N_("Un membre est parti. Membres à ce jour : {members}."),
 }
 
 
@@ -117,6 +118,14 @@ def declare_kinds(kinds: Mapping[str, str]) -> None:
     for kind, sentence in kinds.items():
         assert KINDS.get(kind, sentence) == sentence, f"two sentences for the register kind {kind}"
         KINDS[kind] = sentence
+
+
+def sentence_of(line: RegisterLine) -> str:
+    """What a line says, in the reader's language."""
+    sentence = KINDS.get(line.kind)
+    if sentence is None or missing(line.facts, sentence):
+        return _("Décision inscrite au registre.")
+    return _(sentence, **revived(line.facts))
 
 
 _APPEND = text("SELECT * FROM append_to_register(:tenant_id, :kind, CAST(:facts AS jsonb))")
