@@ -6,6 +6,7 @@ reason or a message: who hears an event reads what it may from the tables.
 
 from uuid import UUID
 
+from tenants.platform.clock import Tick
 from tenants.platform.ids import HoldId, TransferId
 from tenants.platform.outbox import Event
 
@@ -27,3 +28,7 @@ class LedgerDiffered(Event, frozen=True, kw_only=True):
 
     proof_id: UUID
     differences: int
+
+
+class ProofDue(Tick, frozen=True, kw_only=True):
+    """The night has come in which the ledger is proved."""

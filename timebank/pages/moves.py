@@ -1,0 +1,37 @@
+"""A move of the ledger said in words: "Badis vous a aidé" rather than "transfer 120"."""
+
+from tenants.platform.words import N_, _
+from timebank.exchanges import EXCHANGE
+from timebank.gifts import GIFT, POT_GRANT
+from timebank.ledger.accounts import AccountKind
+from timebank.ledger.statements import Move
+
+# By what kind of move it was: what the one who received reads, and what the one who gave reads.
+SENTENCES = {
+    EXCHANGE: (N_("Vous avez aidé {name}"), N_("{name} vous a aidé")),
+    GIFT: (N_("{name} vous a fait un don"), N_("Vous avez fait un don à {name}")),
+    POT_GRANT: (N_("Reçu de la caisse solidaire"), N_("Accordé à {name}")),
+    "mission": (N_("Mission pour {name}"), N_("Mission confiée à {name}")),
+}
+REVERSED = (N_("Annulation : {name} vous rend ces heures"), N_("Annulation : vous rendez ces heures à {name}"))
+OTHERWISE = (N_("Reçu de {name}"), N_("Donné à {name}"))
+
+
+def said(move: Move) -> str:
+    """What the reader of this statement did or received, in one sentence."""
+    kind = (move.cause or "").partition(":")[0]
+    received, given = REVERSED if move.reverses else SENTENCES.get(kind, OTHERWISE)
+    return _(received if move.amount > 0 else given, name=counterparty(move))
+
+
+def counterparty(move: Move) -> str:
+    """The name of the other side."""
+    if move.counterparty_name:
+        return move.counterparty_name
+    return _("la caisse solidaire") if move.counterparty_kind is AccountKind.POT else _("la coopérative")
+
+
+def mission_of(move: Move) -> str | None:
+    """The id of the mission that a move settled, if it settled one."""
+    kind, _colon, about = (move.cause or "").partition(":")
+    return about if kind == "mission" and about else None

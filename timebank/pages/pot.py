@@ -1,0 +1,117 @@
+"""The solidarity pot: what it has, giving to it, and (for its stewards) granting from it."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from tenants.actors import Role
+from tenants.memberships import members
+from tenants.platform.forms import Done, Form
+from tenants.platform.inputs import MinutesInput
+from tenants.platform.words import _, duration
+from tenants.visit import Visit
+from timebank.gifts import give, give_from_pot
+from timebank.ledger.accounts import hours_account_of, pot_of
+from timebank.ledger.statements import standing, statement
+from timebank.pages.giving import OptionalWords, Words
+from timebank.pages.hours import MOVES_ON_A_PAGE
+from timebank.pages.moves import counterparty, said
+from timebank.treasury import pot_balance
+
+MEMBERS_TO_CHOOSE_FROM = 500
+Version = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class PotGift(msgspec.Struct, frozen=True):
+    """Hours for the pot."""
+
+    amount_minutes: MinutesInput
+    message: OptionalWords = ""
+
+
+class PotGrant(msgspec.Struct, frozen=True):
+    """Hours of the pot for a member."""
+
+    to: UUID
+    grant_minutes: MinutesInput
+    reason: Words
+
+
+@get("/{cooperative:str}/pot", include_in_schema=False)
+async def pot_page(visit: NamedDependency[Visit], before: FromQuery[Version | None] = None) -> Response[str]:
+    """Show the pot; its keepers also see every move."""
+    return await _page(visit, before=before)
+
+
+@post("/{cooperative:str}/pot/give", include_in_schema=False)
+async def give_to_pot(visit: NamedDependency[Visit]) -> Response[Any]:
+    """Give hours to the pot."""
+    form = await visit.form(PotGift)
+
+    async def work() -> Done:
+        await give(visit.db, actor=visit.actor, to=None, **form.fields())
+        given = _("Merci : {time} pour la caisse solidaire.", time=duration(form.data.amount_minutes))
+        return Done(f"/{visit.slug}/pot", given)
+
+    return await visit.submit(form, work, otherwise=lambda: _page(visit, gift=form))
+
+
+@post("/{cooperative:str}/pot/grant", include_in_schema=False)
+async def grant_from_pot(visit: NamedDependency[Visit]) -> Response[Any]:
+    """Grant hours of the pot to a member: a steward's act."""
+    form = await visit.form(PotGrant)
+
+    async def work() -> Done:
+        draft = form.data
+        await give_from_pot(
+            visit.db, actor=visit.actor, to=draft.to, amount_minutes=draft.grant_minutes, reason=draft.reason
+        )
+        granted = _("La caisse a accordé {time}.", time=duration(draft.grant_minutes))
+        return Done(f"/{visit.slug}/pot", granted)
+
+    return await visit.submit(form, work, otherwise=lambda: _page(visit, grant=form))
+
+
+async def _page(
+    visit: Visit,
+    *,
+    before: int | None = None,
+    gift: Form[PotGift] | None = None,
+    grant: Form[PotGrant] | None = None,
+) -> Response[str]:
+    actor = visit.actor
+    keeper = actor.holds(Role.STEWARD, Role.TREASURER)
+    moves = (
+        await statement(
+            visit.db, actor=actor, account_id=pot_of(actor.tenant_id), before=before, limit=MOVES_ON_A_PAGE
+        )
+        if keeper
+        else None
+    )
+    grantees = (
+        [
+            (str(one.id), one.display_name)
+            for one in await members(visit.db, actor=actor, limit=MEMBERS_TO_CHOOSE_FROM)
+        ]
+        if actor.holds(Role.STEWARD)
+        else []
+    )
+    return visit.page(
+        "timebank/pot.html",
+        balance=await pot_balance(visit.db, actor=actor),
+        own=await standing(visit.db, actor=actor, account_id=hours_account_of(actor.member)),
+        statement=moves,
+        first_page=before is None,
+        grantees=grantees,
+        form=gift or visit.blank_form(PotGift),
+        grant=grant or visit.blank_form(PotGrant),
+        said=said,
+        counterparty=counterparty,
+    )
+
+
+PAGES = [pot_page, give_to_pot, grant_from_pot]
