@@ -5,25 +5,40 @@ This file must never hold a rule; it only says what is connected to what.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import time
+from datetime import time, timedelta
 from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar, Router
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import select
 
+from marketplace import correspondence as tell
+from marketplace import events as missions
+from marketplace.api import API as MISSION_API
+from marketplace.operations import answer_health
+from marketplace.pages import PAGES as MISSION_PAGES
+from marketplace.rounds import (
+    MissionDayBegan,
+    MissionHourStruck,
+    expire_yesterdays_missions,
+    give_back_what_lapsed,
+    settle_what_silence_settles,
+)
 from tenants.cooperatives import Cooperative
 from tenants.events import MailLinkRequested, MandatesDue, MemberInvited
 from tenants.letters import mail_invitation, mail_link
 from tenants.mandate_terms import review_mandates
 from tenants.pages import PAGES as TENANTS_PAGES
 from tenants.platform.clock import Schedule
-from marketplace.operations import answer_health
 from tenants.platform.outbox import Event, Subscriber
 from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem
 from tenants.platform.words import _
-from timebank.hot_transfers import open_desk, post_transfer
+from timebank.api import API as TIMEBANK_API
+from timebank.correspondence import prove_nightly, tell_receivers, tell_treasurers
+from timebank.events import HoldsExpired, LedgerDiffered, ProofDue, TransfersPosted
+from timebank.hot_transfers import open_desk
+from timebank.pages import PAGES as TIMEBANK_PAGES
 
 if TYPE_CHECKING:
     from tenants.visit import Visit
@@ -37,13 +52,38 @@ def routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
     return [
         answer_health,
         *TENANTS_PAGES,
-        Router("/api/v1", route_handlers=[post_transfer]),
+        *TIMEBANK_PAGES,
+        *MISSION_PAGES,
+        Router("/api/v1", route_handlers=[*TIMEBANK_API, *MISSION_API]),
     ]
 
 
 # --- Events: what happened, and who hears it ---------------------------------------------------------------
 
 EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
+    missions.MissionPosted: (),
+    missions.MissionWithdrawn: (tell.tell_of_withdrawal,),
+    missions.MissionExpired: (tell.tell_of_expiry,),
+    missions.BidPlaced: (tell.tell_of_bid,),
+    missions.BidWithdrawn: (tell.tell_of_withdrawn_bid,),
+    missions.BidAccepted: (tell.tell_of_accepted_bid,),
+    missions.MissionStarted: (tell.tell_of_start,),
+    missions.HoldLapsing: (tell.tell_of_lapsing_hold,),
+    missions.AgreementLapsed: (tell.tell_of_lapse,),
+    missions.CancellationProposed: (tell.tell_of_proposed_cancellation,),
+    missions.CancellationRefused: (tell.tell_of_refused_cancellation,),
+    missions.AgreementCalledOff: (tell.tell_of_end,),
+    missions.MissionDelivered: (tell.tell_of_delivery,),
+    missions.MissionSettled: (tell.tell_of_settlement,),
+    missions.MissionDisputed: (tell.tell_of_dispute,),
+    missions.StatementAdded: (tell.tell_of_statement,),
+    missions.DisputeDecided: (tell.tell_of_decision,),
+    MissionDayBegan: (expire_yesterdays_missions,),
+    MissionHourStruck: (settle_what_silence_settles, give_back_what_lapsed),
+    TransfersPosted: (tell_receivers,),
+    HoldsExpired: (),
+    LedgerDiffered: (tell_treasurers,),
+    ProofDue: (prove_nightly,),
     MailLinkRequested: (mail_link,),
     MemberInvited: (mail_invitation,),
     MandatesDue: (review_mandates,),
@@ -52,7 +92,12 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
 
 # --- The clock: what comes round, and the event it emits in each cooperative -------------------------------
 
-TICKS: Final[Sequence[Schedule]] = (Schedule("mandates", MandatesDue, at=time(6)),)
+TICKS: Final[Sequence[Schedule]] = (
+    Schedule("ledger_proof", ProofDue, at=time(3)),
+    Schedule("mandates", MandatesDue, at=time(6)),
+    Schedule("missions_day", MissionDayBegan, at=time(0, 5)),
+    Schedule("missions_hour", MissionHourStruck, every=timedelta(minutes=15)),
+)
 
 ROSTER: Final = select(
     Cooperative.tenant_id, Cooperative.time_zone, Cooperative.created_at.label("since")
