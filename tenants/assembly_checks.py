@@ -72,7 +72,7 @@ class MajorityNotReached(Refusal):
 
     status = 422
     code = "majority_not_reached"
-    message = N_("Cette résolution n'a pas réuni la majorité demandée : elle ne peut pas changer la règle.")
+    message = N_("Cette décision n'a pas réuni la majorité demandée : elle ne peut pas changer la règle.")
     default_field = "votes_for"
 
 
@@ -90,7 +90,7 @@ class ResolutionTwice(Refusal):
 
     status = 422
     code = "resolution_twice"
-    message = N_("Deux résolutions changent la même règle le même jour.")
+    message = N_("Deux décisions changent la même règle le même jour.")
     default_field = "rule"
 
 

@@ -42,7 +42,7 @@ class NothingToSign(Refusal):
 
     status = 409
     code = "nothing_to_sign"
-    message = N_("Ajoutez au moins une résolution avant de signer.")
+    message = N_("Ajoutez au moins une décision avant de signer.")
 
 
 class AlreadySigned(Refusal):

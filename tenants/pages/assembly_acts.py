@@ -40,7 +40,7 @@ async def resolve(visit: NamedDependency[Visit], assembly_id: FromPath[UUID]) ->
             version=sent.version,
             resolution=resolution,
         )
-        return Done(assembly_path(visit, assembly_id), _("Résolution ajoutée."))
+        return Done(assembly_path(visit, assembly_id), _("Décision ajoutée."))
 
     return await visit.submit(form, work, otherwise=lambda: show_assembly(visit, assembly_id, form=form))
 
@@ -58,7 +58,7 @@ async def unresolve(visit: NamedDependency[Visit], assembly_id: FromPath[UUID]) 
             version=form.data.version,
             position=form.data.position,
         )
-        return Done(assembly_path(visit, assembly_id), _("Résolution retirée."))
+        return Done(assembly_path(visit, assembly_id), _("Décision retirée."))
 
     return await visit.submit(form, work, otherwise=lambda: show_assembly(visit, assembly_id, refused=form))
 
