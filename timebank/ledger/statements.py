@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Select, Text, Uuid, and_, column, func, select, table
+from sqlalchemy import BigInteger, DateTime, Select, Text, Uuid, and_, column, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -232,8 +232,9 @@ async def _balance_before(
     query = select(entries.balance).where(
         entries.tenant_id == account.tenant_id,
         entries.account_id == account.id,
-        entries.posted_at < func.coalesce(moment, "infinity"),
     )
+    if moment is not None:
+        query = query.where(entries.posted_at < moment)
     if version is not None:
         query = query.where(entries.version < version)
     return (await db.execute(query.order_by(entries.version.desc()).limit(1))).scalar_one_or_none() or 0
