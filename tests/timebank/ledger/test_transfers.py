@@ -1,5 +1,7 @@
 """The ledger's one door: what it grants, what it refuses and why, and what it answers again."""
 
+from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -140,7 +142,7 @@ async def test_nobody_piles_up_more_than_the_ceiling(database: Database, db_as: 
     ],
 )
 async def test_a_refusal_says_why_and_moves_nothing(
-    database: Database, db_as: OpenAs, change: dict[str, object], code: str
+    database: Database, db_as: OpenAs, change: dict[str, Any], code: str
 ) -> None:
     world = await make_world(database, db_as)
     ana, bo = world.members
@@ -150,9 +152,7 @@ async def test_a_refusal_says_why_and_moves_nothing(
     given = {
         key: names.get(value, value) if isinstance(value, str) else value for key, value in change.items()
     }
-    order = Order(
-        **{"operation": Operation.POST, "debit": ana, "credit": bo, "amount": 60, "actor": ana, **given}
-    )
+    order = replace(post(debit=ana, credit=bo, amount=60, actor=ana), **given)
     [outcome] = await put(database, world, order)
     assert (outcome.outcome, outcome.refusal, outcome.id) == ("refused", code, None)
     assert outcome.error is not None
