@@ -21,6 +21,7 @@ _TAGS: Final = {
 _ATTRIBUTES: Final = {"a": {"href", "title"}, "ol": {"start"}}
 _SCHEMES: Final = {"http", "https", "mailto", "tel"}
 _SHIFT: Final = 2
+_ENDINGS: Final = tuple(".,:;!?…")
 _EXCERPT_LENGTH: Final = 200
 
 _parser: Final = (
@@ -58,8 +59,9 @@ def excerpt(text: str, length: int = _EXCERPT_LENGTH) -> str:
             elif child.type in {"softbreak", "hardbreak"}:
                 words.append(" ")
         if token.type == "inline":
-            words.append(" ")
-    plain = re.sub(r"\s+", " ", "".join(words)).strip()
+            # Titles and items of a list end without a mark; on one line they need one.
+            words.append(" " if words and words[-1].endswith(_ENDINGS) else ", ")
+    plain = re.sub(r"\s+", " ", "".join(words)).strip(" ,")
     if len(plain) <= length:
         return plain
     return plain[:length].rsplit(" ", 1)[0].rstrip(" ,;:.") + "\N{HORIZONTAL ELLIPSIS}"
