@@ -24,10 +24,13 @@ from marketplace.rounds import (
     give_back_what_lapsed,
     settle_what_silence_settles,
 )
+from tenants.api import API as TENANTS_API
+from tenants.assembly_signatures import notify_rules_changed
 from tenants.cooperatives import Cooperative
-from tenants.events import MailLinkRequested, MandatesDue, MemberInvited
+from tenants.events import AssemblySigned, MailLinkRequested, MandatesDue, MemberInvited, NoticesGiven, RuleChanged
 from tenants.letters import mail_invitation, mail_link
 from tenants.mandate_terms import review_mandates
+from tenants.notice_mails import MailTick, mail_again, mail_notices
 from tenants.pages import PAGES as TENANTS_PAGES
 from tenants.platform.clock import Schedule
 from tenants.platform.outbox import Event, Subscriber
@@ -54,7 +57,7 @@ def routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
         *TENANTS_PAGES,
         *TIMEBANK_PAGES,
         *MISSION_PAGES,
-        Router("/api/v1", route_handlers=[*TIMEBANK_API, *MISSION_API]),
+        Router("/api/v1", route_handlers=[*TENANTS_API, *TIMEBANK_API, *MISSION_API]),
     ]
 
 
@@ -87,6 +90,10 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     MailLinkRequested: (mail_link,),
     MemberInvited: (mail_invitation,),
     MandatesDue: (review_mandates,),
+    RuleChanged: (),
+    AssemblySigned: (notify_rules_changed,),
+    NoticesGiven: (mail_notices,),
+    MailTick: (mail_again,),
 }
 
 
@@ -95,6 +102,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
 TICKS: Final[Sequence[Schedule]] = (
     Schedule("ledger_proof", ProofDue, at=time(3)),
     Schedule("mandates", MandatesDue, at=time(6)),
+    Schedule("mails_again", MailTick, every=timedelta(minutes=15)),
     Schedule("missions_day", MissionDayBegan, at=time(0, 5)),
     Schedule("missions_hour", MissionHourStruck, every=timedelta(minutes=15)),
 )
