@@ -79,6 +79,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
         lifespan=[lambda app: _open_house(app, settings)],
         openapi_config=_openapi(),
         request_max_body_size=BODY_BYTES_MAX,
+        # Litestar would set up logging anew, past configure_logs.
+        logging_config=None,
         debug=False,
     )
 

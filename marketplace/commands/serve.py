@@ -10,6 +10,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
+from marketplace.app import create_app
 from tenants.platform.leash import die_with_parent
 from tenants.platform.ports import check_port
 from tenants.platform.settings import Settings
@@ -27,6 +28,9 @@ LOGS: dict[str, Any] = {
 def serve(settings: Settings, *, host: str) -> None:
     """Serve until SIGTERM or SIGINT. Raises ``CannotRun`` when the port is taken."""
     check_port(host, settings.port, remedy="set PORT={port}")
+    # Built once here, a fault in it ends us at once with its traceback rather than being tried again for
+    # ever; and where processes are forked, they share what was imported.
+    create_app(settings)
     Server(
         "marketplace.commands.serve:application",
         factory=True,
@@ -51,6 +55,4 @@ def application() -> object:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     die_with_parent(signal.SIGTERM)
-    from marketplace.app import create_app  # noqa: PLC0415  # Only the serving processes need it.
-
     return create_app()

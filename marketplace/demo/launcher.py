@@ -11,12 +11,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from marketplace.demo.persona import Persona
 from tenants.platform.embedded import Servers, embedded_servers
@@ -35,9 +35,11 @@ def run_demo(data_dir: Path, *, port: int, fresh: bool, console: Console) -> Non
     """Run until Ctrl-C. Raises ``CannotRun`` with a sentence when it cannot go on."""
     check_port(HOST, port)
     report = console.print
+    # Paths may hold brackets, and no path may be broken over two lines.
+    plain = partial(console.print, markup=False, soft_wrap=True)
     with UntilToldToStop():
         report("[dim]Starting PostgreSQL and Valkey…[/dim]")
-        with embedded_servers(data_dir, fresh=fresh) as servers, Supervisor(report) as supervisor:
+        with embedded_servers(data_dir, fresh=fresh) as servers, Supervisor(plain) as supervisor:
             supervisor.look_after(servers.postgres, servers.start_postgres)
             supervisor.look_after(servers.valkey, servers.start_valkey)
             _shorten_logs(servers.data_dir / "logs")
@@ -129,16 +131,13 @@ def _wait_for(web: Child, port: int) -> None:
 
 def _welcome(console: Console, settings: Settings, servers: Servers, personas: Sequence[Persona]) -> None:
     console.print(f"\nArchipel is at [bold link={settings.base_url}]{settings.base_url}[/]\n")
-    table = Table("Sign in as", "who is", "at", "with e-mail", "and password", box=None, pad_edge=False)
-    for persona in personas:
-        table.add_row(
-            persona.name,
-            persona.part,
-            f"[link={settings.base_url}{persona.path}]{persona.cooperative}[/]",
-            persona.email,
-            persona.password,
-        )
-    console.print(table)
+    rows = [("Sign in as", "who is", "at", "with e-mail", "and password")]
+    rows += [(each.name, each.part, each.cooperative, each.email, each.password) for each in personas]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        # No table: one that does not fit would cut an e-mail or a password in two.
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.print(line.rstrip(), markup=False, soft_wrap=True, style="dim" if number == 0 else None)
     console.print(
         f"\nMails are shown at {settings.base_url}/mail; logs are in {_short(servers.data_dir / 'logs')}. "
         "Ctrl-C stops everything.",
