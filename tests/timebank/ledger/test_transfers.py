@@ -148,8 +148,12 @@ async def test_a_refusal_says_why_and_moves_nothing(
     ana, bo = world.members
     async with database.begin(tenant=world.tenant) as db:
         await db.execute(text("SELECT open_system_account(:t, 'reserve', 'cents')"), {"t": world.tenant})
-    names = {"ana": ana, "bo": bo, "euros": system_account_id(world.tenant, AccountKind.RESERVE, Unit.CENTS)}
-    given = {
+    names: dict[str, Any] = {
+        "ana": ana,
+        "bo": bo,
+        "euros": system_account_id(world.tenant, AccountKind.RESERVE, Unit.CENTS),
+    }
+    given: dict[str, Any] = {
         key: names.get(value, value) if isinstance(value, str) else value for key, value in change.items()
     }
     order = replace(post(debit=ana, credit=bo, amount=60, actor=ana), **given)
