@@ -159,6 +159,7 @@ async def sign_in_with_password(
 
 async def change_password(
     db: AsyncSession,
+    throttle: Throttle,
     *,
     person_id: PersonId,
     sign_in_id: UUID,
@@ -168,10 +169,12 @@ async def change_password(
     """Set the password and sign every other browser out; return how many there were.
 
     The current one is asked for, unless there is none or this sign-in came from the mailbox within 20
-    minutes. Raises WrongCurrentPassword, PasswordTooShort, PasswordTooEasy (on ``new_password``).
+    minutes. Raises WrongCurrentPassword, PasswordTooShort, PasswordTooEasy (on ``new_password``), and
+    TooManyAttempts, for a browser left open must not become a place to guess the password at leisure.
     """
     person = await me(db, person_id=person_id)
     if person.password_hash and not await came_by_mail_just_now(db, person_id=person_id, sign_in_id=sign_in_id):
+        await throttle.attempt(PASSWORDS_BY_EMAIL, person.email)
         if current_password is None or not await is_password(current_password, person.password_hash):
             raise WrongCurrentPassword
     hashed = await hash_password(new_password, email=person.email, field="new_password")

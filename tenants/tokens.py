@@ -41,6 +41,7 @@ NAME_LENGTH: Final = 80
 
 SCOPES: Final = {
     "profile:read": N_("Lire mon profil et l'annuaire"),
+    "profile:write": N_("Modifier mon profil"),
     "missions:read": N_("Lire les missions"),
     "missions:write": N_("Publier et mener des missions"),
     "hours:read": N_("Lire mes heures"),

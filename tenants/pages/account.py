@@ -100,6 +100,7 @@ async def set_password(visit: NamedDependency[Visit]) -> Response[Any]:
     async def work() -> Done:
         gone = await change_password(
             visit.db,
+            visit.house.throttle,
             person_id=person.id,
             sign_in_id=sign_in_id,
             new_password=form.data.new_password,

@@ -219,10 +219,10 @@ async def test_changing_the_password_asks_for_the_old_one_and_signs_the_others_o
         for wrong in (None, "ce n'est pas elle"):
             with pytest.raises(WrongCurrentPassword):
                 await change_password(
-                    db, person_id=person, sign_in_id=opened.sign_in_id, new_password=new, current_password=wrong
+                    db, throttle, person_id=person, sign_in_id=opened.sign_in_id, new_password=new, current_password=wrong
                 )
         gone = await change_password(
-            db, person_id=person, sign_in_id=opened.sign_in_id, new_password=new, current_password=factories.PASSWORD
+            db, throttle, person_id=person, sign_in_id=opened.sign_in_id, new_password=new, current_password=factories.PASSWORD
         )
         assert gone == 1
         assert [one.id for one in await my_sign_ins(db, person_id=person)] == [opened.sign_in_id]
@@ -240,7 +240,7 @@ async def test_who_came_by_mail_a_moment_ago_sets_a_password_without_the_old_one
         opened = await consume_mail_link(db, token=token)
         assert opened
         await change_password(
-            db, person_id=opened.person_id, sign_in_id=opened.sign_in_id, new_password="oubliée puis choisie"
+            db, throttle, person_id=opened.person_id, sign_in_id=opened.sign_in_id, new_password="oubliée puis choisie"
         )
 
 
