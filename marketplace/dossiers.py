@@ -10,14 +10,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.agreements import Agreement, AgreementState
 from marketplace.bids import Bid, BidState
 from marketplace.deliveries import Delivery
 from marketplace.disputes import Dispute, DisputeStatement
-from marketplace.listings import SKILL_NAMES, Named
+from marketplace.listings import SKILL_IDS, SKILL_NAMES, Named
 from marketplace.mission_details import (
     BidDetail,
     MissionDetail,
@@ -30,7 +30,6 @@ from marketplace.mission_states import MissionState
 from marketplace.mission_terms import MissionVisibility
 from marketplace.missions import Mission
 from marketplace.next_actions import NextAction, Position, next_action
-from marketplace.skills import MissionSkill
 from tenants.memberships import Membership
 from tenants.platform.errors import NotFound
 
@@ -110,19 +109,13 @@ def _position(
 
 
 async def _mission_row(db: AsyncSession, tenant_id: UUID, mission_id: UUID) -> Any:
-    skill_ids = func.array(
-        select(MissionSkill.skill_id)
-        .where(MissionSkill.tenant_id == Mission.tenant_id, MissionSkill.mission_id == Mission.id)
-        .correlate(Mission)
-        .scalar_subquery()
-    )
     row = (
         await db.execute(
             select(
                 Mission,
                 Membership.display_name,
                 SKILL_NAMES.label("skills"),
-                skill_ids.label("skill_ids"),
+                SKILL_IDS.label("skill_ids"),
             )
             .join(
                 Membership,

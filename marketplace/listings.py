@@ -5,11 +5,11 @@ no name. This file must never show a draft to anyone but its author.
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.bids import Bid, BidState
@@ -65,19 +65,24 @@ class MissionSummary(msgspec.Struct, frozen=True, kw_only=True):
     author: Named | None
 
 
-SKILL_NAMES: ColumnElement[list[str]] = func.array(
-    select(Skill.name)
-    .join(
-        MissionSkill,
-        and_(MissionSkill.tenant_id == Skill.tenant_id, MissionSkill.skill_id == Skill.id),
+def _of_its_skills(column: Any, kind: Any) -> ColumnElement[Any]:
+    """Gather one column of a mission's skills, in the order of their names, into an array on its row."""
+    return func.array(
+        select(column)
+        .select_from(MissionSkill)
+        .join(Skill, and_(Skill.tenant_id == MissionSkill.tenant_id, Skill.id == MissionSkill.skill_id))
+        .where(MissionSkill.tenant_id == Mission.tenant_id, MissionSkill.mission_id == Mission.id)
+        .order_by(Skill.key)
+        .correlate(Mission)
+        .scalar_subquery(),
+        type_=ARRAY(kind),
     )
-    .where(MissionSkill.tenant_id == Mission.tenant_id, MissionSkill.mission_id == Mission.id)
-    .order_by(Skill.key)
-    .correlate(Mission)
-    .scalar_subquery(),
-    type_=ARRAY(Text),
-)
+
+
+SKILL_NAMES: Final = _of_its_skills(Skill.name, Text())
 """The names of a mission's skills, as a column of its row."""
+SKILL_IDS: Final = _of_its_skills(Skill.id, Uuid())
+"""Their ids, in the same order."""
 
 
 async def open_missions(

@@ -51,6 +51,29 @@ class MissionVisibility(StrEnum):
     PUBLIC = "public"
 
 
+KIND_TITLES: Final = {
+    MissionKind.REQUEST: N_("Une demande"),
+    MissionKind.OFFER: N_("Une offre"),
+}
+KIND_EXPLANATIONS: Final = {
+    MissionKind.REQUEST: N_("Vous cherchez quelqu'un ; vous donnerez les heures."),
+    MissionKind.OFFER: N_("Vous proposez votre aide ; vous recevrez les heures."),
+}
+PLACE_TITLES: Final = {
+    MissionPlace.EITHER: N_("À distance ou sur place"),
+    MissionPlace.REMOTE: N_("À distance"),
+    MissionPlace.ON_SITE: N_("Sur place"),
+}
+VISIBILITY_TITLES: Final = {
+    MissionVisibility.COOPERATIVE: N_("Les membres de la coopérative"),
+    MissionVisibility.PUBLIC: N_("Tout le monde"),
+}
+VISIBILITY_EXPLANATIONS: Final = {
+    MissionVisibility.COOPERATIVE: N_("Il faut être membre pour la lire."),
+    MissionVisibility.PUBLIC: N_("Lisible sans compte, sans aucun nom ; seuls les membres répondent."),
+}
+
+
 class MissionTerms(msgspec.Struct, frozen=True, kw_only=True):
     """What an author says of a mission: the body of the API and the fields of the form."""
 

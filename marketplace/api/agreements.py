@@ -9,16 +9,18 @@ from litestar.params import FromPath, JSONBody
 from marketplace import agreements as agreement_verbs
 from marketplace import bids as bid_verbs
 from marketplace import cancellations as cancellation_verbs
+from marketplace.api.missions import MISSION, written
 from marketplace.bids import BidTerms
 from marketplace.cancellations import CancellationTerms
-from marketplace.api.missions import MISSION, written
 from marketplace.mission_details import MissionDetail
 from tenants.platform.web import api_post
 from tenants.visit import Visit
 
 
 @api_post(MISSION + "/bids", operation_id="place_bid", summary="Bid on a mission")
-async def place_bid(visit: NamedDependency[Visit], mission_id: FromPath[UUID], data: JSONBody[BidTerms]) -> Response[MissionDetail]:
+async def place_bid(
+    visit: NamedDependency[Visit], mission_id: FromPath[UUID], data: JSONBody[BidTerms]
+) -> Response[MissionDetail]:
     """Answer an open mission; an earlier live bid of the same member is replaced."""
     actor = visit.member_with("missions:write")
 
@@ -29,8 +31,15 @@ async def place_bid(visit: NamedDependency[Visit], mission_id: FromPath[UUID], d
     return await visit.once(work)
 
 
-@api_post(MISSION + "/bids/{bid_id:uuid}/withdraw", operation_id="withdraw_bid", summary="Withdraw a bid", status=200)
-async def withdraw_bid(visit: NamedDependency[Visit], mission_id: FromPath[UUID], bid_id: FromPath[UUID]) -> Response[MissionDetail]:
+@api_post(
+    MISSION + "/bids/{bid_id:uuid}/withdraw",
+    operation_id="withdraw_bid",
+    summary="Withdraw a bid",
+    status=200,
+)
+async def withdraw_bid(
+    visit: NamedDependency[Visit], mission_id: FromPath[UUID], bid_id: FromPath[UUID]
+) -> Response[MissionDetail]:
     """Take one's own live bid back."""
     actor = visit.member_with("missions:write")
 
@@ -41,8 +50,12 @@ async def withdraw_bid(visit: NamedDependency[Visit], mission_id: FromPath[UUID]
     return await visit.once(work, status=200)
 
 
-@api_post(MISSION + "/bids/{bid_id:uuid}/accept", operation_id="accept_bid", summary="Accept a bid", status=200)
-async def accept_bid(visit: NamedDependency[Visit], mission_id: FromPath[UUID], bid_id: FromPath[UUID]) -> Response[MissionDetail]:
+@api_post(
+    MISSION + "/bids/{bid_id:uuid}/accept", operation_id="accept_bid", summary="Accept a bid", status=200
+)
+async def accept_bid(
+    visit: NamedDependency[Visit], mission_id: FromPath[UUID], bid_id: FromPath[UUID]
+) -> Response[MissionDetail]:
     """Accept a bid on one's own mission: the payer's hours are held."""
     actor = visit.member_with("hours:write")
 
@@ -66,19 +79,27 @@ async def start_mission(visit: NamedDependency[Visit], mission_id: FromPath[UUID
 
 
 @api_post(MISSION + "/cancellation", operation_id="propose_cancellation", summary="Propose to stop")
-async def propose_cancellation(visit: NamedDependency[Visit], mission_id: FromPath[UUID], data: JSONBody[CancellationTerms]) -> Response[MissionDetail]:
+async def propose_cancellation(
+    visit: NamedDependency[Visit], mission_id: FromPath[UUID], data: JSONBody[CancellationTerms]
+) -> Response[MissionDetail]:
     """Propose to the other party to stop before delivery."""
     actor = visit.member_with("missions:write")
 
     async def work() -> MissionDetail:
-        await cancellation_verbs.propose_cancellation(visit.db, actor=actor, mission_id=mission_id, terms=data)
+        await cancellation_verbs.propose_cancellation(
+            visit.db, actor=actor, mission_id=mission_id, terms=data
+        )
         return await written(visit, mission_id)
 
     return await visit.once(work)
 
 
-@api_post(MISSION + "/cancellation/accept", operation_id="accept_cancellation", summary="Accept to stop", status=200)
-async def accept_cancellation(visit: NamedDependency[Visit], mission_id: FromPath[UUID]) -> Response[MissionDetail]:
+@api_post(
+    MISSION + "/cancellation/accept", operation_id="accept_cancellation", summary="Accept to stop", status=200
+)
+async def accept_cancellation(
+    visit: NamedDependency[Visit], mission_id: FromPath[UUID]
+) -> Response[MissionDetail]:
     """Accept the other party's proposal to stop: the held hours are given back."""
     actor = visit.member_with("missions:write")
 
@@ -89,8 +110,12 @@ async def accept_cancellation(visit: NamedDependency[Visit], mission_id: FromPat
     return await visit.once(work, status=200)
 
 
-@api_post(MISSION + "/cancellation/refuse", operation_id="refuse_cancellation", summary="Refuse to stop", status=200)
-async def refuse_cancellation(visit: NamedDependency[Visit], mission_id: FromPath[UUID]) -> Response[MissionDetail]:
+@api_post(
+    MISSION + "/cancellation/refuse", operation_id="refuse_cancellation", summary="Refuse to stop", status=200
+)
+async def refuse_cancellation(
+    visit: NamedDependency[Visit], mission_id: FromPath[UUID]
+) -> Response[MissionDetail]:
     """Turn the proposal to stop down, or take one's own back."""
     actor = visit.member_with("missions:write")
 

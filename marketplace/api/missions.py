@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from marketplace import missions as verbs
 from marketplace.dossiers import Reader, mission_dossier
@@ -19,8 +19,10 @@ from tenants.actors import Role
 from tenants.platform.web import PAGE_LENGTH, After, Limit, Page, api_get, api_post
 from tenants.visit import Visit
 
-MISSIONS: Final = "/api/v1/{cooperative:str}/missions"
+MISSIONS: Final = "/{cooperative:str}/missions"
 MISSION: Final = MISSIONS + "/{mission_id:uuid}"
+# "state" is a name that Litestar keeps for itself.
+InState = Annotated[MissionState | None, QueryParameter(name="state", description="Another state than open.")]
 TerritoryCode = Annotated[str, msgspec.Meta(max_length=3)]
 
 
@@ -58,7 +60,7 @@ async def written(visit: Visit, mission_id: UUID) -> MissionDetail:
 @api_get(MISSIONS, operation_id="open_missions", summary="List missions, newest first", public=True)
 async def open_missions(
     visit: NamedDependency[Visit],
-    state: FromQuery[MissionState | None] = None,
+    in_state: InState = None,
     kind: FromQuery[MissionKind | None] = None,
     place: FromQuery[MissionPlace | None] = None,
     skill: FromQuery[UUID | None] = None,
@@ -73,7 +75,7 @@ async def open_missions(
         tenant_id=visit.here.tenant_id,
         reader_id=reader_of(visit).membership_id,
         narrow=MissionFilter(
-            state=state, kind=kind, place=place, skill=skill, territory=territory, mine=mine
+            state=in_state, kind=kind, place=place, skill=skill, territory=territory, mine=mine
         ),
         limit=limit,
         after=after,
@@ -81,9 +83,7 @@ async def open_missions(
 
 
 @api_post(MISSIONS, operation_id="post_mission", summary="Post a mission")
-async def post_mission(
-    visit: NamedDependency[Visit], data: JSONBody[NewMission]
-) -> Response[MissionDetail]:
+async def post_mission(visit: NamedDependency[Visit], data: JSONBody[NewMission]) -> Response[MissionDetail]:
     """Write a mission and publish it, unless it is to stay a draft."""
     actor = visit.member_with("missions:write")
 
@@ -114,9 +114,7 @@ async def edit_mission(
     return await visit.once(work, status=200)
 
 
-@api_post(
-    MISSION + "/publish", operation_id="publish_mission", summary="Publish a mission", status=200
-)
+@api_post(MISSION + "/publish", operation_id="publish_mission", summary="Publish a mission", status=200)
 async def publish_mission(
     visit: NamedDependency[Visit], mission_id: FromPath[UUID]
 ) -> Response[MissionDetail]:
@@ -130,9 +128,7 @@ async def publish_mission(
     return await visit.once(work, status=200)
 
 
-@api_post(
-    MISSION + "/withdraw", operation_id="withdraw_mission", summary="Withdraw a mission", status=200
-)
+@api_post(MISSION + "/withdraw", operation_id="withdraw_mission", summary="Withdraw a mission", status=200)
 async def withdraw_mission(
     visit: NamedDependency[Visit], mission_id: FromPath[UUID]
 ) -> Response[MissionDetail]:

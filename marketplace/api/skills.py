@@ -14,15 +14,13 @@ from tenants.platform.inputs import LINE_PATTERN
 from tenants.platform.web import Page, api_get, api_post
 from tenants.visit import Visit
 
-SKILLS: Final = "/api/v1/{cooperative:str}/skills"
+SKILLS: Final = "/{cooperative:str}/skills"
 
 
 class SkillTerms(msgspec.Struct, frozen=True, kw_only=True):
     """A skill to offer."""
 
-    name: Annotated[
-        str, msgspec.Meta(min_length=1, max_length=SKILL_NAME_LENGTH, pattern=LINE_PATTERN)
-    ]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=SKILL_NAME_LENGTH, pattern=LINE_PATTERN)]
 
 
 class SkillDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +53,9 @@ async def add_skill(visit: NamedDependency[Visit], data: JSONBody[SkillTerms]) -
     return await visit.once(work)
 
 
-@api_post(SKILLS + "/{skill_id:uuid}/retire", operation_id="retire_skill", summary="Retire a skill", status=200)
+@api_post(
+    SKILLS + "/{skill_id:uuid}/retire", operation_id="retire_skill", summary="Retire a skill", status=200
+)
 async def retire_skill(visit: NamedDependency[Visit], skill_id: FromPath[UUID]) -> Response[SkillDetail]:
     """Take a skill out of the list for new missions, as the manager."""
     actor = visit.member_with("governance:write")

@@ -11,7 +11,7 @@ from marketplace import agreements, bids, deliveries, disputes, missions
 from marketplace.bids import Bid, BidTerms
 from marketplace.deliveries import DeliveryTerms
 from marketplace.disputes import DisputeTerms
-from marketplace.mission_terms import MissionKind, MissionTerms
+from marketplace.mission_terms import MissionKind, MissionTerms, MissionVisibility
 from marketplace.missions import Mission
 from tenants.actors import Role
 from tenants.platform.database import Database
@@ -66,9 +66,7 @@ def terms(**changes: Any) -> MissionTerms:
 
 async def posted(database: Database, author: Member, *, publish: bool = True, **changes: Any) -> UUID:
     async with database.begin(tenant=author.tenant_id) as db:
-        mission = await missions.post_mission(
-            db, actor=author.actor, terms=terms(**changes), publish=publish
-        )
+        mission = await missions.post_mission(db, actor=author.actor, terms=terms(**changes), publish=publish)
     return mission.id
 
 
@@ -91,15 +89,11 @@ async def bid(
 
 async def accept(database: Database, author: Member, mission_id: UUID, bid_id: UUID) -> UUID:
     async with database.begin(tenant=author.tenant_id) as db:
-        agreement = await agreements.accept_bid(
-            db, actor=author.actor, mission_id=mission_id, bid_id=bid_id
-        )
+        agreement = await agreements.accept_bid(db, actor=author.actor, mission_id=mission_id, bid_id=bid_id)
     return agreement.id
 
 
-async def agreed(
-    database: Database, scene: Village, *, minutes: int = 2 * HOUR, **changes: Any
-) -> UUID:
+async def agreed(database: Database, scene: Village, *, minutes: int = 2 * HOUR, **changes: Any) -> UUID:
     """A mission of the author for which the bidder's bid is accepted."""
     mission_id = await posted(database, scene.author, **changes)
     bid_id = await bid(database, scene.bidder, mission_id, minutes)
@@ -107,9 +101,7 @@ async def agreed(
     return mission_id
 
 
-async def deliver(
-    database: Database, provider: Member, mission_id: UUID, spent: int = 2 * HOUR
-) -> None:
+async def deliver(database: Database, provider: Member, mission_id: UUID, spent: int = 2 * HOUR) -> None:
     async with database.begin(tenant=provider.tenant_id) as db:
         await deliveries.deliver(
             db,
@@ -128,9 +120,7 @@ async def delivered(
     return mission_id
 
 
-async def confirm(
-    database: Database, payer: Member, mission_id: UUID, extra_minutes: int = 0
-) -> None:
+async def confirm(database: Database, payer: Member, mission_id: UUID, extra_minutes: int = 0) -> None:
     async with database.begin(tenant=payer.tenant_id) as db:
         await deliveries.confirm_delivery(
             db, actor=payer.actor, mission_id=mission_id, extra_minutes=extra_minutes

@@ -73,7 +73,9 @@ async def test_who_may_not_bid_and_when(database: Database, db_as: OpenAs) -> No
             late = BidTerms(message="Hier.", minutes=60, delivery_on=clock.day - timedelta(days=1))
             await bids.place_bid(db, actor=scene.bidder.actor, mission_id=mission_id, terms=late)
     async with db_as("owner", tenant=scene.coop.tenant_id) as db:
-        await db.execute(text("UPDATE missions SET expires_on = current_date - 2 WHERE id = :id"), {"id": mission_id})
+        await db.execute(
+            text("UPDATE missions SET expires_on = current_date - 2 WHERE id = :id"), {"id": mission_id}
+        )
     with pytest.raises(WrongState):
         await bid(database, scene.bidder, mission_id)
     assert await stories.count(database, scene.coop, Bid) == 0
@@ -228,7 +230,9 @@ async def test_a_hold_is_announced_then_lapses_and_the_mission_is_open_again(
     async def shift(days: int) -> None:
         async with db_as("owner", tenant=scene.coop.tenant_id) as db:
             await db.execute(
-                text("UPDATE agreements SET lapses_at = now() + make_interval(days => :d) WHERE mission_id = :id"),
+                text(
+                    "UPDATE agreements SET lapses_at = now() + make_interval(days => :d) WHERE mission_id = :id"
+                ),
                 {"d": days, "id": mission_id},
             )
 
@@ -254,7 +258,9 @@ async def test_a_hold_that_lapses_after_the_missions_last_day_leaves_it_expired(
     scene = await village(database, hold_days=0)
     mission_id = await agreed(database, scene)
     async with db_as("owner", tenant=scene.coop.tenant_id) as db:
-        await db.execute(text("UPDATE missions SET expires_on = current_date - 2 WHERE id = :id"), {"id": mission_id})
+        await db.execute(
+            text("UPDATE missions SET expires_on = current_date - 2 WHERE id = :id"), {"id": mission_id}
+        )
     async with database.begin(tenant=scene.coop.tenant_id) as db:
         assert await lapse_holds(db, actor=scene.coop.system) == 1
     assert await state_of(database, scene.author, mission_id) == "expired"
