@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.actors import Actor, Role
 from tenants.platform.database import Base
+from tenants.platform.errors import NotFound
 from tenants.platform.ids import CooperativeId
 from tenants.platform.outbox import emit
 from timebank.events import LedgerDiffered
@@ -162,9 +163,11 @@ async def proofs(db: AsyncSession, *, actor: Actor, limit: int = 30) -> Sequence
 
 
 async def proof_differences(db: AsyncSession, *, actor: Actor, proof_id: UUID) -> Sequence[ProofDifference]:
-    """What a proof found to differ, for the treasurer and the managers."""
+    """What a proof found to differ, for the treasurer and the managers. Raises NotFound."""
     if not actor.is_system:
         actor.must_hold(Role.TREASURER, Role.MANAGER)
+    if await db.get(Proof, (actor.tenant_id, proof_id)) is None:
+        raise NotFound
     query = select(ProofDifference).where(
         ProofDifference.tenant_id == actor.tenant_id, ProofDifference.proof_id == proof_id
     )

@@ -1,0 +1,198 @@
+"""An intruder from another cooperative tries every operation of the API with every id of the first.
+
+A new operation is walked without being named here. Only the listed public ones may answer, and for those
+the test says what their answers must leave out.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import OpenAs
+from tests.factories import Founded, Member, api_token, found_cooperative, give_mandate, join_member
+from tests.running import Running
+from tenants.actors import Role
+from tenants.platform.database import Database
+from tenants.tokens import SCOPES
+
+# Operations that answer a stranger: what a cooperative publishes.
+PUBLIC_OPERATIONS = {"assemblies", "assembly", "open_missions", "register", "rule_history", "rules"}
+REFUSED = {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}
+
+
+@dataclass(frozen=True)
+class Two:
+    """A cooperative with something of every kind in it, and an intruder who holds every mandate elsewhere."""
+
+    home: Founded
+    member: Member
+    intruder: Member
+    intruder_token: str
+    ids: dict[str, list[UUID]]
+
+
+@pytest.fixture(scope="module")
+async def two(database: Database, db_as: OpenAs) -> Two:
+    from tests.lived_in import live_in  # noqa: PLC0415
+
+    home = await found_cooperative(database, name="Première")
+    member = await live_in(database, home)
+    elsewhere = await found_cooperative(database, name="Ailleurs")
+    intruder = await join_member(database, elsewhere, name="Ines Intruse")
+    for role in Role:
+        intruder = await give_mandate(database, elsewhere, intruder, role)
+    token = await api_token(database, intruder, *SCOPES)
+    return Two(home, member, intruder, token, await ids_of(db_as, home))
+
+
+async def ids_of(db_as: OpenAs, home: Founded) -> dict[str, list[UUID]]:
+    """Every id of the first cooperative, by table."""
+    async with db_as("postgres") as db:
+        tables = (
+            await db.execute(
+                text("""
+                SELECT c.relname FROM pg_class c
+                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+                  AND has_table_privilege(c.oid, 'SELECT')
+                  AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid
+                       AND (a.attname = 'tenant_id' OR a.attname = 'id' AND a.atttypid = 'uuid'::regtype)) = 2
+                """)
+            )
+        ).scalars().all()
+        found: dict[str, list[UUID]] = {}
+        for table in tables:
+            rows = await db.execute(
+                text(f'SELECT id FROM "{table}" WHERE tenant_id = :tenant ORDER BY id LIMIT 3'),
+                {"tenant": home.tenant_id},
+            )
+            found[table] = list(rows.scalars())
+    return found
+
+
+async def _operations(client: httpx.AsyncClient) -> list[tuple[str, str, dict[str, Any]]]:
+    document = (await client.get("/api/v1/openapi.json")).json()
+    return [
+        (method, path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in {"get", "post", "put", "patch", "delete"}
+    ]
+
+
+async def test_the_walk_has_something_of_every_kind_to_try(two: Two) -> None:
+    for table in ("memberships", "missions", "bids", "agreements", "transfers", "mandates", "notices", "api_tokens"):
+        assert two.ids[table], f"the lived-in cooperative has no {table}"
+
+
+async def test_an_intruder_gets_nothing_but_refusals_from_every_operation(two: Two, archipel: Running) -> None:
+    every_id = [str(found) for ids in two.ids.values() for found in ids]
+    tried = 0
+    async with httpx.AsyncClient(base_url=archipel.base_url, timeout=30) as client:
+        for method, path, operation in await _operations(client):
+            name = operation["operationId"]
+            if "{cooperative}" not in path or name in PUBLIC_OPERATIONS:
+                continue
+            parameters = set(re.findall(r"{([^}]+)}", path)) - {"cooperative"}
+            for value in every_id if parameters else [""]:
+                filled = path.replace("{cooperative}", two.home.slug)
+                for parameter in parameters:
+                    filled = filled.replace(f"{{{parameter}}}", value)
+                answer = await client.request(
+                    method,
+                    filled,
+                    headers={"authorization": f"Bearer {two.intruder_token}"},
+                    json={} if method != "get" else None,
+                )
+                tried += 1
+                # A token of another cooperative is no token here: 401 says less than 403.
+                assert answer.status_code in REFUSED | {401}, (name, filled, answer.status_code, answer.text[:200])
+                for name_of in (two.member.name, two.home.manager.name, two.member.email):
+                    assert name_of not in answer.text, (name, filled)
+    assert tried > 100
+
+
+async def test_an_intruder_with_a_cookie_gets_nothing_either(two: Two, archipel: Running) -> None:
+    """The cookie is good everywhere, so here the membership decides."""
+    every_id = [str(found) for ids in two.ids.values() for found in ids]
+    headers = {"origin": archipel.base_url, "sec-fetch-site": "same-origin"}
+    async with httpx.AsyncClient(base_url=archipel.base_url, timeout=30, headers=headers) as client:
+        client.cookies.set("archipel_sign_in", two.intruder.token)
+        for method, path, operation in await _operations(client):
+            name = operation["operationId"]
+            if "{cooperative}" not in path or name in PUBLIC_OPERATIONS:
+                continue
+            parameters = set(re.findall(r"{([^}]+)}", path)) - {"cooperative"}
+            for value in every_id if parameters else [""]:
+                filled = path.replace("{cooperative}", two.home.slug)
+                for parameter in parameters:
+                    filled = filled.replace(f"{{{parameter}}}", value)
+                answer = await client.request(method, filled, json={} if method != "get" else None)
+                assert answer.status_code in REFUSED, (name, filled, answer.status_code, answer.text[:200])
+                assert two.member.email not in answer.text
+                assert two.member.name not in answer.text
+
+
+async def test_one_s_own_cooperative_does_not_open_the_other_s_rows(two: Two, archipel: Running) -> None:
+    """The same ids, asked under the intruder's own cooperative, where every mandate is theirs."""
+    async with httpx.AsyncClient(base_url=archipel.base_url, timeout=30) as client:
+        for method, path, operation in await _operations(client):
+            parameters = set(re.findall(r"{([^}]+)}", path)) - {"cooperative"}
+            if "{cooperative}" not in path or len(parameters) != 1:
+                continue
+            for ids in two.ids.values():
+                for value in ids[:1]:
+                    filled = path.replace("{cooperative}", two.intruder.slug)
+                    filled = re.sub(r"{[^}]+}", str(value), filled)
+                    answer = await client.request(
+                        method,
+                        filled,
+                        headers={"authorization": f"Bearer {two.intruder_token}"},
+                        json={} if method != "get" else None,
+                    )
+                    assert answer.status_code in {404, 409, 422, 403, 400}, (
+                        operation["operationId"], filled, answer.status_code, answer.text[:200],
+                    )
+
+
+async def test_public_operations_leave_persons_out(two: Two, archipel: Running) -> None:
+    async with httpx.AsyncClient(base_url=archipel.base_url, timeout=30) as client:
+        seen = set()
+        for method, path, operation in await _operations(client):
+            name = operation["operationId"]
+            if name not in PUBLIC_OPERATIONS or method != "get":
+                continue
+            filled = path.replace("{cooperative}", two.home.slug)
+            filled = re.sub(r"{[^}]+}", "timebank.credit_limit_low", filled)
+            answer = await client.get(filled)
+            assert answer.status_code == httpx.codes.OK, (name, answer.text[:200])
+            seen.add(name)
+            for person in (two.member, two.home.manager):
+                for secret in (person.name, person.email, str(person.id), str(person.person_id)):
+                    assert secret not in answer.text, (name, secret)
+        assert {"rules", "register"} <= seen
+
+
+@pytest.mark.parametrize("setting", ["unset", "wrong"])
+async def test_by_sql_as_app_no_row_of_the_first_cooperative_is_seen_or_changed(
+    two: Two, db_as: OpenAs, setting: str
+) -> None:
+    tenant = two.intruder.tenant_id if setting == "wrong" else None
+    async with db_as("app", tenant=tenant) as db:
+        for table, ids in two.ids.items():
+            if not ids:
+                continue
+            may = await db.execute(
+                text("SELECT has_table_privilege(:t, 'SELECT'), has_table_privilege(:t, 'UPDATE')"), {"t": table}
+            )
+            may_read, may_change = may.one()
+            if may_read:
+                seen = await db.execute(text(f'SELECT count(*) FROM "{table}" WHERE id = ANY(:ids)'), {"ids": ids})
+                assert seen.scalar_one() == 0, table
+            if may_change:
+                changed = await db.execute(text(f'UPDATE "{table}" SET id = id WHERE id = ANY(:ids)'), {"ids": ids})
+                assert changed.rowcount == 0, table
