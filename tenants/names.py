@@ -21,4 +21,4 @@ async def display_names(
     query = select(Membership.id, Membership.display_name).where(
         Membership.tenant_id == tenant_id, Membership.id.in_(membership_ids)
     )
-    return dict(await db.execute(query))
+    return {row.id: row.display_name for row in await db.execute(query)}

@@ -55,7 +55,7 @@ from tenants.notices import notices
 from tenants.platform.database import Database
 from tenants.platform.errors import NotAllowed, NotFound, Refusal
 from tenants.platform.outbox import OutboxRow
-from tenants.register import RegisterLine, published, register_lines, verify_register
+from tenants.register import RegisterLine, Verified, published, register_lines, verify_register
 from tenants.rulebook import Source, at, rule_history
 from tenants.rules import RuleOutOfBounds
 from tests import factories
@@ -265,7 +265,9 @@ async def test_the_register_tells_the_decision_and_neither_names_nor_minutes(dat
         }
     ]
     assert [signed["role"] for signed in line.facts["signed_by"]] == ["manager", "treasurer"]
-    assert verify_register([published(found) for found in reversed(lines)])
+    assert verify_register([published(found) for found in reversed(lines)]) == Verified(
+        line.seq, line.hash.hex()
+    )
     told = str(line.facts)
     for secret in (people.manager.name, people.treasurer.name, str(people.manager.id), "débattu", HELD.place):
         assert secret not in told
