@@ -99,8 +99,8 @@ def test_an_excerpt_is_plain_and_cut_at_a_word() -> None:
     assert (
         excerpt("# Relire\n\n**Douze** pages,\nsans [lien](https://x.example).")
         == "Relire, Douze pages, sans lien."
-    assert excerpt("Voici :\n\n- un PDF\n- deux images") == "Voici : un PDF, deux images"
     )
+    assert excerpt("Voici :\n\n- un PDF\n- deux images") == "Voici : un PDF, deux images"
     assert excerpt("un deux trois quatre", 12) == "un deux…"
     assert excerpt("<b>a</b>") == "<b>a</b>"
     assert excerpt("") == ""
