@@ -127,10 +127,11 @@ def as_refusal(error: Exception) -> Refusal:
         case HTTPException():
             return _http(error)
         case sqlalchemy.exc.DBAPIError():
+            return Unavailable() if error.connection_invalidated else _database(error.orig)
+        case asyncpg.PostgresError():
             return _database(error)
-        case asyncpg.PostgresError() | asyncpg.InterfaceError() | ConnectionError() | TimeoutError():
-            return Unavailable()
-        case sqlalchemy.exc.TimeoutError():
+        case asyncpg.InterfaceError() | OSError() | sqlalchemy.exc.TimeoutError():
+            # A refused connection, a socket that is not there, an answer that does not come.
             return Unavailable()
         case _:
             return Failure()
@@ -160,13 +161,13 @@ def _http(error: HTTPException) -> Refusal:
             return Unreadable()
 
 
-def _database(error: sqlalchemy.exc.DBAPIError) -> Refusal:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    if state in TRANSIENT_STATES or error.connection_invalidated or not state:
+def _database(error: BaseException | None) -> Refusal:
+    state = getattr(error, "sqlstate", None) or ""
+    if state in TRANSIENT_STATES or not state:
         return Unavailable()
     match state[:2]:
         case "23":
-            log.warning("unforeseen constraint", constraint=str(error.orig).split("\n", maxsplit=1)[0])
+            log.warning("unforeseen constraint", constraint=str(error).split("\n", maxsplit=1)[0])
             return Conflict()
         case _:
             return Failure()

@@ -31,7 +31,6 @@ from tenants.platform.errors import (
     Refusal,
     ScopeMissing,
     TooLarge,
-    Unavailable,
     Unreadable,
 )
 from tenants.platform.inputs import Line, MinutesInput, explain
@@ -174,23 +173,19 @@ def answer_programs(app: ASGIApp) -> ASGIApp:
             return
         desk = cast("Desk", scope["litestar_app"].state.desk)
         slug = scope["path_params"]["cooperative"]
+        tenant = await desk.cooperative(slug)
+        body = await _body(receive)
+        if body is None:
+            return
         try:
-            tenant = await desk.cooperative(slug)
-            body = await _body(receive)
-            if body is None:
-                return
-            try:
+            transfer = _read(token, key, body)
+        except (Invalid, Unreadable):
+            # A stranger is told so before what they sent is discussed.
+            await desk.check_token(slug, token)
+            # What is wrong is said in the reader's language, which only those who err make us look for.
+            with use_locale(_spoken(scope)):
                 transfer = _read(token, key, body)
-            except (Invalid, Unreadable):
-                # A stranger is told so before what they sent is discussed.
-                await desk.check_token(slug, token)
-                # What is wrong is said in the reader's language, which only those who err make us look for.
-                with use_locale(_spoken(scope)):
-                    transfer = _read(token, key, body)
-            outcome = await desk.post(tenant, transfer)
-        except OSError as error:
-            # A refused connection, or a socket that is not there: PostgreSQL is away.
-            raise Unavailable from error
+        outcome = await desk.post(tenant, transfer)
         if outcome.refusal is not None:
             raise _refusal(scope, outcome)
         content = _JSON.encode(outcome.answer)
@@ -216,7 +211,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def _read(token: bytes, key: bytes | None, body: bytes) -> BearerTransfer:
-    """Read the request. Raises Unreadable and Invalid."""
+    """Read the request. Raises Unreadable, Invalid and ReasonMissing."""
     try:
         draft = _DRAFT.decode(body)
     except msgspec.ValidationError as error:
@@ -228,7 +223,7 @@ def _read(token: bytes, key: bytes | None, body: bytes) -> BearerTransfer:
         token_hash=sha256(token).digest(),
         to=draft.to,
         amount_minutes=draft.amount_minutes,
-        reason=draft.reason,
+        reason=checked_reason(draft.reason),
         key=None if key is None else checked_key(key.decode("latin-1")),
         request_hash=sha256(body).digest(),
     )
