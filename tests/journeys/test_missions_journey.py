@@ -73,8 +73,9 @@ async def test_post_bid_accept_start_deliver_confirm_and_read_the_statement(
         await press(bidder, "Livrer")
 
         await author.goto(mission_url)
-        await expect(author.get_by_label("J'accepte de donner aussi")).not_to_be_checked()
-        await author.get_by_label(re.compile("de donner aussi")).check()
+        consent = author.get_by_label(re.compile("de donner aussi"))
+        await expect(consent).not_to_be_checked()
+        await consent.check()
         await shoot(author, "mission-confirm")
         await press(author, "Confirmer et verser les heures")
         await shoot(author, "mission-settled")
@@ -131,8 +132,9 @@ async def test_everything_works_without_javascript_and_in_english(
     database: Database, visitor: Visitor
 ) -> None:
     scene = await village(database)
-    async with visitor(scene.author, javascript=False, locale="en-GB") as page:
+    async with visitor(scene.author, javascript=False) as page:
         await page.goto(f"/{scene.coop.slug}/missions/new")
+        await page.get_by_role("button", name="English").click()
         await page.get_by_label("Estimated time").fill("beaucoup")
         await page.locator("main .button.next").click()
         await expect(page.locator("#errors")).to_contain_text("for example 2h30")
