@@ -73,15 +73,19 @@ class Cooperative(Base):
         Index("uq_cooperatives_slug", "slug", unique=True),
         CheckConstraint(f"slug ~ '{SLUG_PATTERN}'", name="slug_pattern"),
         CheckConstraint(
-            "slug NOT IN ({})".format(", ".join(f"'{slug}'" for slug in sorted(RESERVED_SLUGS))), name="slug_free"
+            "slug NOT IN ({})".format(", ".join(f"'{slug}'" for slug in sorted(RESERVED_SLUGS))),
+            name="slug_free",
         ),
         CheckConstraint(f"char_length(name) BETWEEN 1 AND {NAME_LENGTH}", name="name_length"),
         CheckConstraint(
-            "legal_profile IN ({})".format(", ".join(f"'{profile}'" for profile in LegalProfile)), name="legal_profile"
+            "legal_profile IN ({})".format(", ".join(f"'{profile}'" for profile in LegalProfile)),
+            name="legal_profile",
         ),
         CheckConstraint("territory ~ '^([0-9]{2,3}|2A|2B)$'", name="territory"),
         CheckConstraint("locale IN ('fr', 'en')", name="locale"),
-        CheckConstraint("accent IN ({})".format(", ".join(f"'{accent}'" for accent in Accent)), name="accent"),
+        CheckConstraint(
+            "accent IN ({})".format(", ".join(f"'{accent}'" for accent in Accent)), name="accent"
+        ),
         CheckConstraint(f"char_length(presentation) <= {PRESENTATION_LENGTH}", name="presentation_length"),
     )
 

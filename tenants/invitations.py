@@ -81,7 +81,12 @@ async def invite_member(
     """
     actor.must_hold(Role.MANAGER)
     invitation = await write_invitation(
-        db, tenant_id=actor.tenant_id, by=actor.membership_id, email=email, display_name=display_name, message=message
+        db,
+        tenant_id=actor.tenant_id,
+        by=actor.membership_id,
+        email=email,
+        display_name=display_name,
+        message=message,
     )
     await audit.record(db, actor=actor, action="tenants:invitation:sent", subject_id=invitation.id)
     await emit(db, MemberInvited(tenant_id=actor.tenant_id, invitation_id=invitation.id))
@@ -193,7 +198,11 @@ async def stamp_invitation(db: AsyncSession, *, tenant_id: CooperativeId, invita
     token, hashed = new_token()
     statement = (
         update(Invitation)
-        .where(Invitation.tenant_id == tenant_id, Invitation.id == invitation_id, Invitation.consumed_at.is_(None))
+        .where(
+            Invitation.tenant_id == tenant_id,
+            Invitation.id == invitation_id,
+            Invitation.consumed_at.is_(None),
+        )
         .values(token_hash=hashed, sent_at=func.now())
     )
     stamped = (await db.execute(statement.returning(Invitation.id))).one_or_none()

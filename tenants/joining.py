@@ -30,7 +30,9 @@ class InvitationExpired(Refusal):
 
     status = 404
     code = "invitation_expired"
-    message = N_("Cette invitation n'est plus valable. Demandez à la coopérative de vous en envoyer une autre.")
+    message = N_(
+        "Cette invitation n'est plus valable. Demandez à la coopérative de vous en envoyer une autre."
+    )
 
 
 class AlreadyMember(Refusal):
@@ -72,7 +74,9 @@ class Joined:
 async def look_at_invitation(db: AsyncSession, *, token: str) -> InvitationSeen:
     """What the link opens, without accepting it. Raises InvitationExpired."""
     row = (
-        await db.execute(text("SELECT * FROM find_invitation(:token_hash)"), {"token_hash": token_hash(token)})
+        await db.execute(
+            text("SELECT * FROM find_invitation(:token_hash)"), {"token_hash": token_hash(token)}
+        )
     ).one_or_none()
     if row is None:
         raise InvitationExpired
@@ -141,7 +145,10 @@ async def _claim(
         await db.execute(DELETE_UNCLAIMED, where)
         claimed = former
     claimed.person_id, claimed.state, claimed.joined_at, claimed.ended_at = (
-        person_id, MembershipState.ACTIVE, now, None,
+        person_id,
+        MembershipState.ACTIVE,
+        now,
+        None,
     )
     if display_name:
         claimed.display_name = display_name

@@ -5,7 +5,7 @@ worker puts its ``post`` and ``settings`` into the session. This file must never
 nobody asked it to write to.
 """
 
-from typing import cast
+from typing import assert_never, cast
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,24 +34,28 @@ async def mail_link(db: AsyncSession, event: MailLinkRequested) -> None:
         return
     link = f"{_base_url(db)}/sign-in/link/{token}"
     with use_locale(row.locale):
-        match MailLinkPurpose(row.purpose):
-            case MailLinkPurpose.SIGN_IN:
-                subject = _("Votre lien pour vous connecter")
-                body = _(
-                    "Bonjour,\n\nPour vous connecter à Archipel, ouvrez cette page et appuyez sur le bouton :\n\n"
-                    "{link}\n\nCe lien vaut vingt minutes et sert une fois. "
-                    "Si vous n'avez rien demandé, ignorez ce courriel : rien ne se passera.\n",
-                    link=link,
-                )
-            case MailLinkPurpose.CONFIRM:
-                subject = _("Confirmez votre nouvelle adresse")
-                body = _(
-                    "Bonjour,\n\nPour que cette adresse devienne la vôtre sur Archipel, ouvrez cette page et "
-                    "appuyez sur le bouton :\n\n{link}\n\nCe lien vaut vingt minutes et sert une fois. "
-                    "Si vous n'avez rien demandé, ignorez ce courriel : rien ne changera.\n",
-                    link=link,
-                )
-        await _post(db).send(Message(to=row.email, subject=subject, text=body))
+        subject, body = _words(MailLinkPurpose(row.purpose), link)
+    await _post(db).send(Message(to=row.email, subject=subject, text=body))
+
+
+def _words(purpose: MailLinkPurpose, link: str) -> tuple[str, str]:
+    match purpose:
+        case MailLinkPurpose.SIGN_IN:
+            return _("Votre lien pour vous connecter"), _(
+                "Bonjour,\n\nPour vous connecter à Archipel, ouvrez cette page et appuyez sur le bouton :\n\n"
+                "{link}\n\nCe lien vaut vingt minutes et sert une fois. "
+                "Si vous n'avez rien demandé, ignorez ce courriel : rien ne se passera.\n",
+                link=link,
+            )
+        case MailLinkPurpose.CONFIRM:
+            return _("Confirmez votre nouvelle adresse"), _(
+                "Bonjour,\n\nPour que cette adresse devienne la vôtre sur Archipel, ouvrez cette page et "
+                "appuyez sur le bouton :\n\n{link}\n\nCe lien vaut vingt minutes et sert une fois. "
+                "Si vous n'avez rien demandé, ignorez ce courriel : rien ne changera.\n",
+                link=link,
+            )
+        case _:
+            assert_never(purpose)
 
 
 async def mail_invitation(db: AsyncSession, event: MemberInvited) -> None:
@@ -61,11 +65,17 @@ async def mail_invitation(db: AsyncSession, event: MemberInvited) -> None:
         return
     invitation = await db.get_one(Invitation, (event.tenant_id, event.invitation_id))
     invited = await db.get_one(Membership, (event.tenant_id, invitation.membership_id))
-    host = invitation.invited_by and await db.get_one(Membership, (event.tenant_id, invitation.invited_by))
+    host = None
+    if invitation.invited_by is not None:
+        host = await db.get_one(Membership, (event.tenant_id, invitation.invited_by))
     cooperative = await cooperative_of(db, tenant_id=event.tenant_id)
     link = f"{_base_url(db)}/join/{token}"
     with use_locale(cooperative.locale, cooperative.time_zone):
-        names = {"name": invited.display_name, "cooperative": cooperative.name, "host": host and host.display_name}
+        names = {
+            "name": invited.display_name,
+            "cooperative": cooperative.name,
+            "host": host.display_name if host else "",
+        }
         opening = (
             _("Bonjour {name},\n\n{host} vous invite à rejoindre {cooperative} sur Archipel.", **names)
             if host

@@ -69,7 +69,9 @@ class LinkExpired(Refusal):
 
     status = 404
     code = "link_expired"
-    message = N_("Ce lien n'est plus valable : il a déjà servi, ou il est trop ancien. Demandez-en un nouveau.")
+    message = N_(
+        "Ce lien n'est plus valable : il a déjà servi, ou il est trop ancien. Demandez-en un nouveau."
+    )
 
 
 class EmailTaken(Refusal):
@@ -135,7 +137,9 @@ async def look_at_mail_link(db: AsyncSession, *, token: str) -> LinkSeen:
     return LinkSeen(row.id, PersonId(row.person_id), MailLinkPurpose(row.purpose), row.email)
 
 
-async def consume_mail_link(db: AsyncSession, *, token: str, user_agent: str = "", address: str = "") -> Opened | None:
+async def consume_mail_link(
+    db: AsyncSession, *, token: str, user_agent: str = "", address: str = ""
+) -> Opened | None:
     """Press the button of a link, once: sign in, or confirm the new address (None).
 
     Raises LinkExpired; EmailTaken if somebody else has confirmed that address since.
@@ -144,7 +148,9 @@ async def consume_mail_link(db: AsyncSession, *, token: str, user_agent: str = "
     await work_for(db, tenant=db.info.get("tenant"), person=seen.person_id)
     # Of two that press at once, the second finds the link consumed.
     statement = update(MailLink).where(MailLink.id == seen.id, MailLink.consumed_at.is_(None))
-    if (await db.execute(statement.values(consumed_at=func.now()).returning(MailLink.id))).one_or_none() is None:
+    if (
+        await db.execute(statement.values(consumed_at=func.now()).returning(MailLink.id))
+    ).one_or_none() is None:
         raise LinkExpired
     match seen.purpose:
         case MailLinkPurpose.SIGN_IN:
@@ -161,7 +167,9 @@ async def consume_mail_link(db: AsyncSession, *, token: str, user_agent: str = "
             owner = (await find_person(db, email=seen.email)).person_id
             if owner not in (None, seen.person_id):
                 raise EmailTaken
-            await db.execute(update(Person).where(Person.person_id == seen.person_id).values(email=seen.email))
+            await db.execute(
+                update(Person).where(Person.person_id == seen.person_id).values(email=seen.email)
+            )
             return None
         case _:
             assert_never(seen.purpose)

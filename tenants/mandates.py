@@ -5,11 +5,10 @@ manager cannot be taken away. This file must never change a term once given: it 
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, and_, func, select, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
@@ -33,32 +32,12 @@ from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MandateId, MembershipId
 from tenants.platform.outbox import emit
 from tenants.platform.words import N_
-
-YEARS_MAX: Final = 6
+from tenants.terms import term_between
 
 declare_notices(
     NoticeKind("mandate_given", N_("Un mandat vous est confié jusqu'au {until_on}."), "/mandates"),
     NoticeKind("mandate_ended", N_("L'un de vos mandats a pris fin."), "/mandates"),
 )
-
-ROLE_TITLES: Final = {
-    Role.MANAGER: N_("Gestion"),
-    Role.TREASURER: N_("Trésorerie"),
-    Role.FACILITATOR: N_("Facilitation"),
-    Role.OBSERVER: N_("Observation"),
-    Role.MEDIATOR: N_("Médiation"),
-    Role.STEWARD: N_("Intendance de la caisse solidaire"),
-}
-
-
-ROLE_WORDS: Final = {
-    Role.MANAGER: N_("Invite et suspend des membres, donne des mandats, change les paramètres, enregistre les assemblées."),
-    Role.TREASURER: N_("Suit les comptes et la preuve du grand livre, corrige une écriture par une contre-écriture."),
-    Role.FACILITATOR: N_("Prépare et anime les décisions, signe les comptes rendus d'assemblée."),
-    Role.OBSERVER: N_("Publie les statistiques et veille au secret de chacun."),
-    Role.MEDIATOR: N_("Écoute les deux parties d'un désaccord et décide."),
-    Role.STEWARD: N_("Accorde des heures de la caisse solidaire."),
-}
 
 
 class EndReason(StrEnum):
@@ -100,10 +79,14 @@ class Mandate(Base):
         ),
         Index("ix_mandates_tenant_id_membership_id", "tenant_id", "membership_id"),
         CheckConstraint("role IN ({})".format(", ".join(f"'{role}'" for role in Role)), name="role"),
-        CheckConstraint("NOT isempty(term) AND lower(term) IS NOT NULL AND upper(term) IS NOT NULL", name="term"),
+        CheckConstraint(
+            "NOT isempty(term) AND lower(term) IS NOT NULL AND upper(term) IS NOT NULL", name="term"
+        ),
         CheckConstraint("(ended_at IS NULL) = (ended_reason IS NULL)", name="end_has_a_reason"),
         CheckConstraint("ended_reason IN ('term', 'given_up', 'taken_back', 'left')", name="ended_reason"),
-        ForeignKeyConstraint(["tenant_id", "register_seq"], ["register_lines.tenant_id", "register_lines.seq"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "register_seq"], ["register_lines.tenant_id", "register_lines.seq"]
+        ),
     )
 
     tenant_id: Mapped[CooperativeId] = mapped_column(primary_key=True)
@@ -134,15 +117,6 @@ class MandateOverlaps(Refusal):
     default_field = "role"
 
 
-class TermUnfit(Refusal):
-    """A term ends after it begins, in the future, and does not last longer than six years."""
-
-    status = 422
-    code = "term_unfit"
-    message = N_("Un mandat finit dans l'avenir, et dure au plus {years} ans.")
-    default_field = "until"
-
-
 class MandateEndedAlready(Refusal):
     """The mandate is over."""
 
@@ -170,7 +144,7 @@ async def give_mandate(
     holder = await lock_member(db, actor.tenant_id, membership_id)
     if holder.state != MembershipState.ACTIVE:
         raise StateUnfit("membership_id")
-    term = await _term(db, actor.tenant_id, since, until)
+    term = await term_between(db, actor.tenant_id, since, until)
     mandate = await write_mandate(
         db, actor=actor, membership_id=holder.id, role=role, term=term, decision_id=decision_id
     )
@@ -223,26 +197,16 @@ async def write_mandate(
     await audit.record(db, actor=actor, action="tenants:mandate:given", subject_id=mandate.id, facts=facts)
     await emit(
         db,
-        MandateGiven(tenant_id=actor.tenant_id, mandate_id=mandate.id, membership_id=membership_id, role=str(role)),
+        MandateGiven(
+            tenant_id=actor.tenant_id, mandate_id=mandate.id, membership_id=membership_id, role=str(role)
+        ),
     )
     return mandate
 
 
-async def _term(db: AsyncSession, tenant_id: CooperativeId, since: date | None, until: date) -> Range[datetime]:
-    """The moments between two days of the cooperative, both included. Raises TermUnfit."""
-    row = (await db.execute(_NOW_AND_ZONE, {"tenant_id": tenant_id})).one()
-    now, zone = row.now, ZoneInfo(row.time_zone)
-    begins = now if since is None else max(now, datetime.combine(since, time(), zone))
-    try:
-        ends = datetime.combine(until + timedelta(days=1), time(), zone)
-    except OverflowError:
-        raise TermUnfit(years=YEARS_MAX) from None
-    if not begins < ends <= begins + timedelta(days=366 * YEARS_MAX):
-        raise TermUnfit(years=YEARS_MAX)
-    return Range(begins, ends)
-
-
-async def end_mandate(db: AsyncSession, *, actor: Actor, mandate_id: UUID, reason: EndReason | None = None) -> Mandate:
+async def end_mandate(
+    db: AsyncSession, *, actor: Actor, mandate_id: UUID, reason: EndReason | None = None
+) -> Mandate:
     """Take a mandate back (a manager), or give up one's own. Nobody sends the last manager away.
 
     Holds the cooperative's management (``lock_managers``), the mandate, then the register's head. Raises
@@ -282,7 +246,10 @@ async def write_end(db: AsyncSession, actor: Actor, mandate: Mandate, reason: En
         )
     count = await _count_holders(db, actor.tenant_id, mandate.role)
     await register.append(
-        db, tenant_id=actor.tenant_id, kind="mandate_ended", facts={"role": str(mandate.role), "holders": count}
+        db,
+        tenant_id=actor.tenant_id,
+        kind="mandate_ended",
+        facts={"role": str(mandate.role), "holders": count},
     )
 
 
@@ -296,7 +263,10 @@ async def mandates_in_force(
     _ = actor.member
     query = (
         select(Mandate, Membership.display_name)
-        .join(Membership, and_(Membership.tenant_id == Mandate.tenant_id, Membership.id == Mandate.membership_id))
+        .join(
+            Membership,
+            and_(Membership.tenant_id == Mandate.tenant_id, Membership.id == Mandate.membership_id),
+        )
         .where(
             Mandate.tenant_id == actor.tenant_id,
             Mandate.ended_at.is_(None),
@@ -326,6 +296,3 @@ async def _lock(db: AsyncSession, tenant_id: CooperativeId, mandate_id: UUID) ->
     if mandate is None:
         raise NotFound
     return mandate
-
-
-_NOW_AND_ZONE = text("SELECT now() AS now, time_zone FROM cooperatives WHERE tenant_id = :tenant_id")

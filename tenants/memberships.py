@@ -69,7 +69,9 @@ class Membership(Base):
         CheckConstraint("state IN ('invited', 'active', 'suspended', 'left')", name="state"),
         CheckConstraint("(state = 'invited') = (joined_at IS NULL)", name="joined_unless_invited"),
         CheckConstraint("state IN ('invited', 'left') OR person_id IS NOT NULL", name="claimed_when_active"),
-        CheckConstraint(f"char_length(display_name) BETWEEN 1 AND {DISPLAY_NAME_LENGTH}", name="display_name_length"),
+        CheckConstraint(
+            f"char_length(display_name) BETWEEN 1 AND {DISPLAY_NAME_LENGTH}", name="display_name_length"
+        ),
         CheckConstraint("contact_email = lower(contact_email)", name="contact_email_is_lower_case"),
         CheckConstraint("char_length(presentation) <= 10000", name="presentation_length"),
         CheckConstraint("territory IS NULL OR territory ~ '^([0-9]{2,3}|2A|2B)$'", name="territory"),
@@ -142,7 +144,9 @@ async def members(
 
 async def count_members(db: AsyncSession, *, tenant_id: CooperativeId) -> int:
     """How many members are active."""
-    query = select(func.count()).where(Membership.tenant_id == tenant_id, Membership.state == MembershipState.ACTIVE)
+    query = select(func.count()).where(
+        Membership.tenant_id == tenant_id, Membership.state == MembershipState.ACTIVE
+    )
     return (await db.execute(query)).scalar_one()
 
 
@@ -253,7 +257,9 @@ _OTHER_MANAGER = text("""
 
 async def lock_managers(db: AsyncSession, tenant_id: CooperativeId) -> None:
     """Hold the management of a cooperative, so that two managers cannot send each other away at once."""
-    await db.execute(text("SELECT FROM cooperatives WHERE tenant_id = :t FOR NO KEY UPDATE"), {"t": tenant_id})
+    await db.execute(
+        text("SELECT FROM cooperatives WHERE tenant_id = :t FOR NO KEY UPDATE"), {"t": tenant_id}
+    )
 
 
 async def must_leave_a_manager(

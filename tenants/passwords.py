@@ -53,7 +53,9 @@ async def hash_password(password: str, *, email: str, field: str = "password") -
 
 async def is_password(password: str, stored_hash: str | None) -> bool:
     """Whether this is the password; with no stored hash, False after as long a work."""
-    matches = await to_thread.run_sync(_verify, password, stored_hash or await _nobodys_hash(), limiter=_turns)
+    matches = await to_thread.run_sync(
+        _verify, password, stored_hash or await _nobodys_hash(), limiter=_turns
+    )
     return matches and stored_hash is not None
 
 

@@ -16,12 +16,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tenants.passwords import hash_password, is_password, renewed_hash
 from tenants.platform.database import Base, work_for
 from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import PersonId
 from tenants.platform.throttle import Limit, Throttle
 from tenants.platform.words import LOCALES, N_
-from tenants.passwords import hash_password, is_password, renewed_hash
 from tenants.sign_ins import Opened, SignIn, SignInMethod, open_sign_in, revoke_other_sign_ins
 
 # Who came in by mail a moment ago holds the mailbox, and may set a password without the old one.
@@ -37,7 +37,9 @@ class Person(Base):
     __tablename__ = "people"
     __table_args__ = (
         UniqueConstraint("email"),
-        CheckConstraint("email = lower(email) AND char_length(email) BETWEEN 3 AND 254", name="email_is_lower_case"),
+        CheckConstraint(
+            "email = lower(email) AND char_length(email) BETWEEN 3 AND 254", name="email_is_lower_case"
+        ),
         CheckConstraint("locale IN ('fr', 'en')", name="locale"),
     )
 
@@ -106,7 +108,9 @@ async def create_person(
         password_hash=password_hash,
         password_changed_at=func.now() if password_hash else None,
     )
-    written = await db.execute(statement.on_conflict_do_nothing(index_elements=["email"]).returning(Person.person_id))
+    written = await db.execute(
+        statement.on_conflict_do_nothing(index_elements=["email"]).returning(Person.person_id)
+    )
     if written.one_or_none() is None:
         faster = (await find_person(db, email=email)).person_id
         assert faster is not None, "the address that was taken has a person"
@@ -173,7 +177,9 @@ async def change_password(
     TooManyAttempts, for a browser left open must not become a place to guess the password at leisure.
     """
     person = await me(db, person_id=person_id)
-    if person.password_hash and not await came_by_mail_just_now(db, person_id=person_id, sign_in_id=sign_in_id):
+    if person.password_hash and not await came_by_mail_just_now(
+        db, person_id=person_id, sign_in_id=sign_in_id
+    ):
         await throttle.attempt(PASSWORDS_BY_EMAIL, person.email)
         if current_password is None or not await is_password(current_password, person.password_hash):
             raise WrongCurrentPassword

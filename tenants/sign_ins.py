@@ -113,7 +113,9 @@ async def my_sign_ins(db: AsyncSession, *, person_id: PersonId) -> Sequence[Sign
     query = select(SignIn).where(
         SignIn.person_id == person_id, SignIn.revoked_at.is_(None), SignIn.expires_at > func.now()
     )
-    return (await db.scalars(query.order_by(SignIn.last_used_at.desc(), SignIn.id.desc()).limit(LISTED_MAX))).all()
+    return (
+        await db.scalars(query.order_by(SignIn.last_used_at.desc(), SignIn.id.desc()).limit(LISTED_MAX))
+    ).all()
 
 
 async def revoke_sign_in(db: AsyncSession, *, person_id: PersonId, sign_in_id: UUID) -> None:
@@ -179,7 +181,7 @@ def network_of(address: str) -> str:
         found = ipaddress.ip_address(address)
     except ValueError:
         return ""
-    if found.version == 6 and found.ipv4_mapped is not None:  # noqa: PLR2004 (the version of the protocol)
+    if found.version == 6 and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
-    length = 24 if found.version == 4 else 48  # noqa: PLR2004 (the version of the protocol)
+    length = 24 if found.version == 4 else 48
     return str(ipaddress.ip_network((found, length), strict=False))

@@ -65,7 +65,9 @@ class ApiToken(Base):
         CheckConstraint(f"char_length(name) BETWEEN 1 AND {NAME_LENGTH}", name="name_length"),
         CheckConstraint("expires_at > created_at", name="expires_later"),
         CheckConstraint(
-            "cardinality(scopes) > 0 AND scopes <@ ARRAY[{}]::text[]".format(", ".join(f"'{one}'" for one in SCOPES)),
+            "cardinality(scopes) > 0 AND scopes <@ ARRAY[{}]::text[]".format(
+                ", ".join(f"'{one}'" for one in SCOPES)
+            ),
             name="scopes",
         ),
     )

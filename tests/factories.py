@@ -23,7 +23,7 @@ from tenants.platform.ids import CooperativeId, MembershipId, PersonId
 from tenants.sign_ins import SignInMethod, open_sign_in
 from tenants.tokens import create_api_token
 
-PASSWORD = "une phrase pour les essais"  # noqa: S105 (of nobody)
+PASSWORD = "une phrase pour les essais"
 _numbers = itertools.count(1)
 
 
@@ -85,7 +85,9 @@ async def found_cooperative(
         )
         token = await stamp_invitation(db, tenant_id=cooperative.tenant_id, invitation_id=invitation.id)
     assert token is not None
-    manager = await _join(database, slug, token, "Fanny Fondatrice", email, password, frozenset({Role.MANAGER}))
+    manager = await _join(
+        database, slug, token, "Fanny Fondatrice", email, password, frozenset({Role.MANAGER})
+    )
     return Founded(cooperative.tenant_id, slug, manager)
 
 
@@ -109,12 +111,29 @@ async def join_member(
 
 
 async def _join(
-    database: Database, slug: str, token: str, name: str, email: str, password: str | None, roles: frozenset[Role]
+    database: Database,
+    slug: str,
+    token: str,
+    name: str,
+    email: str,
+    password: str | None,
+    roles: frozenset[Role],
 ) -> Member:
     async with database.begin() as db:
-        joined = await accept_invitation(db, token=token, person_id=None, display_name=name, password=password)
+        joined = await accept_invitation(
+            db, token=token, person_id=None, display_name=name, password=password
+        )
     assert joined.opened is not None
-    return Member(joined.tenant_id, slug, joined.membership_id, joined.person_id, name, email, joined.opened.token, roles)
+    return Member(
+        joined.tenant_id,
+        slug,
+        joined.membership_id,
+        joined.person_id,
+        name,
+        email,
+        joined.opened.token,
+        roles,
+    )
 
 
 async def give_mandate(

@@ -115,7 +115,10 @@ async def my_sign_ins(visit: NamedDependency[Visit]) -> Page[SignInSeen]:
 
 
 @api_post(
-    ME + "/sign-ins/{sign_in_id:uuid}/revoke", operation_id="revoke_sign_in", summary="Sign one browser out", status=200
+    ME + "/sign-ins/{sign_in_id:uuid}/revoke",
+    operation_id="revoke_sign_in",
+    summary="Sign one browser out",
+    status=200,
 )
 async def revoke_sign_in(visit: NamedDependency[Visit], sign_in_id: FromPath[UUID]) -> SignedOut:
     """Sign one of one's own browsers out."""
@@ -139,7 +142,9 @@ async def change_password(visit: NamedDependency[Visit], data: JSONBody[Password
     return SignedOut(count=gone)
 
 
-@api_post(ME + "/email", operation_id="request_email_change", summary="Ask to change one's address", status=202)
+@api_post(
+    ME + "/email", operation_id="request_email_change", summary="Ask to change one's address", status=202
+)
 async def request_email_change(visit: NamedDependency[Visit], data: JSONBody[EmailForm]) -> MailSent:
     """Have a link sent to the new address; nothing changes before it is pressed."""
     person, _own = at_the_browser(visit)

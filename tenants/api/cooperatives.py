@@ -15,7 +15,8 @@ from tenants.platform.accents import Accent
 from tenants.platform.web import api_get, api_post
 from tenants.visit import Visit
 
-COOPERATIVE: Final = "/{cooperative:str}"
+# Not "/{cooperative}" alone: beside the OpenAPI documents, that path is taken.
+SETTINGS: Final = "/{cooperative:str}/settings"
 
 
 class CooperativeSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +39,16 @@ def as_seen(found: verbs.Cooperative) -> CooperativeSeen:
     return CooperativeSeen(**facts)
 
 
-@api_get(COOPERATIVE, operation_id="cooperative", summary="Read the cooperative", public=True)
+@api_get(SETTINGS, operation_id="cooperative", summary="Read the cooperative", public=True)
 async def cooperative(visit: NamedDependency[Visit]) -> CooperativeSeen:
     """Read what the cooperative says of itself; open to anyone."""
     return as_seen(await verbs.cooperative_of(visit.db, tenant_id=visit.here.tenant_id))
 
 
-@api_post(COOPERATIVE + "/settings", operation_id="change_settings", summary="Change the settings", status=200)
-async def change_settings(visit: NamedDependency[Visit], data: JSONBody[Settings]) -> Response[CooperativeSeen]:
+@api_post(SETTINGS, operation_id="change_settings", summary="Change the settings", status=200)
+async def change_settings(
+    visit: NamedDependency[Visit], data: JSONBody[Settings]
+) -> Response[CooperativeSeen]:
     """Change what the cooperative says of itself; its slug stays. Managers only."""
     actor = visit.member_with("governance:write")
 

@@ -90,8 +90,12 @@ async def invite_member(visit: NamedDependency[Visit], data: JSONBody[NewInvitat
     return await visit.once(work)
 
 
-@api_post(INVITATION + "/resend", operation_id="resend_invitation", summary="Mail an invitation again", status=200)
-async def resend_invitation(visit: NamedDependency[Visit], invitation_id: FromPath[UUID]) -> Response[Invited]:
+@api_post(
+    INVITATION + "/resend", operation_id="resend_invitation", summary="Mail an invitation again", status=200
+)
+async def resend_invitation(
+    visit: NamedDependency[Visit], invitation_id: FromPath[UUID]
+) -> Response[Invited]:
     """Mail an invitation once more; the link mailed before stops working. Managers only."""
     actor = visit.member_with("governance:write")
 
@@ -103,7 +107,9 @@ async def resend_invitation(visit: NamedDependency[Visit], invitation_id: FromPa
     return await visit.once(work, status=200)
 
 
-@api_post(INVITATION + "/withdraw", operation_id="withdraw_invitation", summary="Withdraw an invitation", status=200)
+@api_post(
+    INVITATION + "/withdraw", operation_id="withdraw_invitation", summary="Withdraw an invitation", status=200
+)
 async def withdraw_invitation(
     visit: NamedDependency[Visit], invitation_id: FromPath[UUID]
 ) -> Response[Withdrawn]:

@@ -34,7 +34,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 def as_held(mandate: Mandate) -> Held:
     """The mandate as any member sees it."""
-    assert mandate.term.lower is not None and mandate.term.upper is not None, "every term begins and ends"
+    assert mandate.term.lower is not None, "every term begins"
+    assert mandate.term.upper is not None, "every term ends"
     return Held(
         id=mandate.id,
         membership_id=mandate.membership_id,
@@ -75,7 +76,9 @@ async def give_mandate(visit: NamedDependency[Visit], data: JSONBody[NewMandate]
     return await visit.once(work)
 
 
-@api_post(MANDATES + "/{mandate_id:uuid}/end", operation_id="end_mandate", summary="End a mandate", status=200)
+@api_post(
+    MANDATES + "/{mandate_id:uuid}/end", operation_id="end_mandate", summary="End a mandate", status=200
+)
 async def end_mandate(visit: NamedDependency[Visit], mandate_id: FromPath[UUID]) -> Response[Held]:
     """Take a mandate back (managers), or give up one's own; the last manager stays."""
     actor = visit.member_with("governance:write")

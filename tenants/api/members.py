@@ -22,7 +22,9 @@ MEMBERS: Final = "/{cooperative:str}/members"
 MEMBER: Final = MEMBERS + "/{membership_id:uuid}"
 
 # "state" is a name that Litestar keeps for itself.
-InState = Annotated[MembershipState, QueryParameter(name="state", description="Others than active: managers only.")]
+InState = Annotated[
+    MembershipState, QueryParameter(name="state", description="Others than active: managers only.")
+]
 Search = Annotated[str, msgspec.Meta(max_length=DISPLAY_NAME_LENGTH, pattern=LINE_PATTERN)]
 
 
@@ -107,7 +109,12 @@ async def member(visit: NamedDependency[Visit], membership_id: FromPath[UUID]) -
     return as_seen(actor, await verbs.member(visit.db, actor=actor, membership_id=membership_id))
 
 
-@api_post("/{cooperative:str}/profile", operation_id="change_profile", summary="Change one's own profile", status=200)
+@api_post(
+    "/{cooperative:str}/profile",
+    operation_id="change_profile",
+    summary="Change one's own profile",
+    status=200,
+)
 async def change_profile(visit: NamedDependency[Visit], data: JSONBody[Profile]) -> Response[Member]:
     """Change what one's own cooperative sees of oneself."""
     actor = visit.member_with("profile:write")
@@ -119,7 +126,9 @@ async def change_profile(visit: NamedDependency[Visit], data: JSONBody[Profile])
     return await visit.once(work, status=200)
 
 
-@api_post("/{cooperative:str}/leave", operation_id="leave_cooperative", summary="Leave the cooperative", status=200)
+@api_post(
+    "/{cooperative:str}/leave", operation_id="leave_cooperative", summary="Leave the cooperative", status=200
+)
 async def leave_cooperative(visit: NamedDependency[Visit]) -> Response[Member]:
     """Leave: mandates end and tokens stop at once."""
     actor = visit.member_with("profile:write")
@@ -148,6 +157,8 @@ async def reinstate_member(visit: NamedDependency[Visit], membership_id: FromPat
     actor = visit.member_with("governance:write")
 
     async def work() -> Member:
-        return as_seen(actor, await verbs.reinstate_member(visit.db, actor=actor, membership_id=membership_id))
+        return as_seen(
+            actor, await verbs.reinstate_member(visit.db, actor=actor, membership_id=membership_id)
+        )
 
     return await visit.once(work, status=200)

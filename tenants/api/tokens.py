@@ -51,7 +51,9 @@ def facts_of(token: ApiToken) -> dict[str, object]:
 async def api_tokens(visit: NamedDependency[Visit]) -> Page[Token]:
     """List one's own tokens that are still good, newest first; fifty at most."""
     actor = visit.member_with("profile:read")
-    return Page(items=[msgspec.convert(facts_of(one), Token) for one in await verbs.api_tokens(visit.db, actor=actor)])
+    return Page(
+        items=[msgspec.convert(facts_of(one), Token) for one in await verbs.api_tokens(visit.db, actor=actor)]
+    )
 
 
 @api_post(TOKENS, operation_id="create_api_token", summary="Make a token (in a browser)")
@@ -63,7 +65,9 @@ async def create_api_token(visit: NamedDependency[Visit], data: JSONBody[NewToke
     return msgspec.convert({**facts_of(token), "secret": secret}, MadeToken)
 
 
-@api_post(TOKENS + "/{token_id:uuid}/revoke", operation_id="revoke_api_token", summary="Revoke a token", status=200)
+@api_post(
+    TOKENS + "/{token_id:uuid}/revoke", operation_id="revoke_api_token", summary="Revoke a token", status=200
+)
 async def revoke_api_token(visit: NamedDependency[Visit], token_id: FromPath[UUID]) -> Response[Revoked]:
     """Stop one of one's own tokens at once, even the one that asks."""
     actor = visit.member_with("profile:write")

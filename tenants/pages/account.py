@@ -4,12 +4,12 @@ It must never be reached by an API token, which acts for a member and not for th
 """
 
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from uuid import UUID
 
 from tenants.mail_links import request_email_change
 from tenants.pages.sign_in import safe_path
@@ -107,7 +107,9 @@ async def set_password(visit: NamedDependency[Visit]) -> Response[Any]:
             current_password=form.data.current_password or None,
         )
         kept = _("Votre mot de passe est changé.")
-        others = ngettext("Un autre appareil a été déconnecté.", "{n} autres appareils ont été déconnectés.", gone)
+        others = ngettext(
+            "Un autre appareil a été déconnecté.", "{n} autres appareils ont été déconnectés.", gone
+        )
         return Done("/me", f"{kept} {others}" if gone else kept)
 
     return await visit.submit(form, work, otherwise=lambda: account_page(visit, password=form))

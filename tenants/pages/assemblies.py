@@ -30,7 +30,7 @@ from tenants.assembly_records import (
     correct_assembly,
     record_assembly,
 )
-from tenants.mandates import ROLE_TITLES
+from tenants.roles import ROLE_TITLES
 from tenants.memberships import count_members
 from tenants.names import display_names
 from tenants.platform.forms import Done, Form

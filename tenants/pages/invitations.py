@@ -85,6 +85,8 @@ async def withdraw(visit: NamedDependency[Visit], invitation_id: FromPath[UUID])
 
     async def work() -> Done:
         await withdraw_invitation(visit.db, actor=visit.actor, invitation_id=invitation_id)
-        return Done(f"/{visit.slug}/invitations", _("L'invitation est retirée, et son lien ne vaut plus rien."))
+        return Done(
+            f"/{visit.slug}/invitations", _("L'invitation est retirée, et son lien ne vaut plus rien.")
+        )
 
     return await visit.submit(form, work, otherwise=lambda: show(visit, form))

@@ -10,10 +10,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from tenants.actors import Role
-from tenants.mandates import ROLE_TITLES, ROLE_WORDS, end_mandate, give_mandate, mandates_in_force
+from tenants.mandates import end_mandate, give_mandate, mandates_in_force
 from tenants.memberships import members
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.words import _
+from tenants.roles import ROLE_TITLES, ROLE_WORDS
 from tenants.visit import Visit
 
 

@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from tenants.mandates import ROLE_TITLES, mandates_in_force
+from tenants.mandates import mandates_in_force
 from tenants.memberships import (
     DISPLAY_NAME_LENGTH,
     Membership,
@@ -25,6 +25,7 @@ from tenants.platform.inputs import LINE_PATTERN
 from tenants.platform.territories import territory_name
 from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
 from tenants.platform.words import N_, _
+from tenants.roles import ROLE_TITLES
 from tenants.visit import Visit
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=DISPLAY_NAME_LENGTH, pattern=LINE_PATTERN)]

@@ -7,7 +7,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from tenants.mandates import ROLE_TITLES
+from tenants.roles import ROLE_TITLES
 from tenants.platform.web import PAGE_LENGTH, decode_cursor, encode_cursor
 from tenants.register import FORMAT, RegisterLine, published, register_lines, sentence_of
 from tenants.visit import Visit

@@ -33,7 +33,7 @@ class SignInForm(msgspec.Struct, frozen=True):
 
 
 @get("/sign-in", include_in_schema=False)
-async def sign_in_page(visit: NamedDependency[Visit], next: FromQuery[str] = "") -> Response[Any]:  # noqa: A002
+async def sign_in_page(visit: NamedDependency[Visit], next: FromQuery[str] = "") -> Response[Any]:
     """Ask who comes."""
     if visit.person is not None:
         return visit.see_other(safe_path(next) or "/me")
@@ -132,7 +132,9 @@ def keep_signed_in(visit: Visit, answer: Response[Any], opened: Opened) -> Respo
 
 def safe_path(path: str) -> str:
     """The path if it leads to a page of ours, else nothing: a link must not send people elsewhere."""
-    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and path.isascii()
+    ours = (
+        path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and path.isascii()
+    )
     return path if ours else ""
 
 

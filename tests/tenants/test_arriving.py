@@ -3,9 +3,9 @@
 import hashlib
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-import pytest
 
 from tenants.actors import Role
 from tenants.memberships import leave_cooperative, suspend_member
@@ -90,7 +90,9 @@ async def test_a_revoked_and_an_expired_sign_in_are_nobody(database: Database, d
     third = await factories.sign_in(database, member)
     async with db_as("owner", person=member.person_id) as db:
         await db.execute(
-            text("UPDATE sign_ins SET created_at = now() - interval '40 days', expires_at = now() WHERE revoked_at IS NULL")
+            text(
+                "UPDATE sign_ins SET created_at = now() - interval '40 days', expires_at = now() WHERE revoked_at IS NULL"
+            )
         )
     assert (await arrive(database, coop.slug, third))[0].person_id is None
 
@@ -124,14 +126,18 @@ async def test_a_token_opens_its_own_cooperative_and_never_the_persons_records(
     for slug in (here.slug, None):
         row, sees = await arrive(database, slug, bearer=secret)
         assert (row.tenant_id, row.membership_id, row.scopes) == (
-            here.tenant_id, member.id, ["missions:read", "hours:write"],
+            here.tenant_id,
+            member.id,
+            ["missions:read", "hours:write"],
         )
         assert (sees.tenant, sees.person, sees.people, sees.sign_ins) == (str(here.tenant_id), "", 0, 0)
     row, sees = await arrive(database, there.slug, bearer=secret)
     assert (row.token_id, row.person_id, row.membership_id, row.email) == (None, None, None, None)
     async with db_as("owner", tenant=here.tenant_id) as db:
         await db.execute(
-            text("UPDATE api_tokens SET created_at = now() - interval '2 days', expires_at = now() - interval '1 day'")
+            text(
+                "UPDATE api_tokens SET created_at = now() - interval '2 days', expires_at = now() - interval '1 day'"
+            )
         )
     assert (await arrive(database, here.slug, bearer=secret))[0].token_id is None
 
@@ -168,10 +174,14 @@ async def test_a_temporary_table_cannot_stand_in_for_ours(database: Database) ->
     async with database.begin() as db:
         await db.execute(text("CREATE TEMP TABLE sign_ins (LIKE public.sign_ins) ON COMMIT DROP"))
         await db.execute(
-            text("INSERT INTO pg_temp.sign_ins SELECT uuidv7(), :person, sha256('forged'), 'password', '', '', now(), now(), now() + interval '1 day', NULL"),
+            text(
+                "INSERT INTO pg_temp.sign_ins SELECT uuidv7(), :person, sha256('forged'), 'password', '', '', now(), now(), now() + interval '1 day', NULL"
+            ),
             {"person": coop.manager.person_id},
         )
-        row = (await db.execute(text("SELECT * FROM arrive(:s, sha256('forged'), NULL)"), {"s": coop.slug})).one()
+        row = (
+            await db.execute(text("SELECT * FROM arrive(:s, sha256('forged'), NULL)"), {"s": coop.slug})
+        ).one()
     assert row.person_id is None
 
 

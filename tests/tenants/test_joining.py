@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from tenants.actors import Role
-from tenants.founding import SlugTaken, SlugUnfit, found_cooperative
 from tenants.cooperatives import LegalProfile
+from tenants.founding import SlugTaken, SlugUnfit, found_cooperative
 from tenants.invitations import (
     AlreadyInvited,
     Invitation,
@@ -40,7 +40,10 @@ async def test_the_founder_becomes_manager_by_accepting_the_mailed_invitation(da
     coop = await factories.found_cooperative(database)
     async with database.begin() as db:
         row = (
-            await db.execute(text("SELECT * FROM arrive(:s, sha256(:t), NULL)"), {"s": coop.slug, "t": coop.manager.token.encode()})
+            await db.execute(
+                text("SELECT * FROM arrive(:s, sha256(:t), NULL)"),
+                {"s": coop.slug, "t": coop.manager.token.encode()},
+            )
         ).one()
     assert (row.tenant_id, row.membership_id, row.roles) == (coop.tenant_id, coop.manager.id, [Role.MANAGER])
 
@@ -50,8 +53,13 @@ async def test_a_slug_that_cannot_be_an_address_is_refused(database: Database, s
     async with database.begin() as db:
         with pytest.raises(SlugUnfit):
             await found_cooperative(
-                db, slug=slug, name="X", legal_profile=LegalProfile.OTHER, territory="75",
-                founder_name="F", founder_email="f@example.org",
+                db,
+                slug=slug,
+                name="X",
+                legal_profile=LegalProfile.OTHER,
+                territory="75",
+                founder_name="F",
+                founder_email="f@example.org",
             )
 
 
@@ -62,8 +70,13 @@ async def test_two_cooperatives_cannot_share_a_slug_even_when_founded_at_once(da
         try:
             async with database.begin() as db:
                 await found_cooperative(
-                    db, slug=slug, name="X", legal_profile=LegalProfile.OTHER, territory="75",
-                    founder_name="F", founder_email="f@example.org",
+                    db,
+                    slug=slug,
+                    name="X",
+                    legal_profile=LegalProfile.OTHER,
+                    territory="75",
+                    founder_name="F",
+                    founder_email="f@example.org",
                 )
         except SlugTaken:
             return False
@@ -89,7 +102,9 @@ async def test_inviting_answers_alike_whether_or_not_the_address_is_known(databa
         async with database.begin(tenant=coop.tenant_id) as db:
             invitation = await invite_member(db, actor=coop.manager.actor, email=email, display_name="Y")
             membership = await db.get_one(Membership, (coop.tenant_id, invitation.membership_id))
-            seen.append((membership.state, membership.person_id, invitation.token_hash, invitation.consumed_at))
+            seen.append(
+                (membership.state, membership.person_id, invitation.token_hash, invitation.consumed_at)
+            )
     assert seen[0] == seen[1]
 
 
@@ -99,7 +114,9 @@ async def test_an_address_is_invited_once_even_by_two_managers_at_once(database:
     async def attempt() -> str:
         try:
             async with database.begin(tenant=coop.tenant_id) as db:
-                await invite_member(db, actor=coop.manager.actor, email="Anne@Example.org", display_name="Anne")
+                await invite_member(
+                    db, actor=coop.manager.actor, email="Anne@Example.org", display_name="Anne"
+                )
                 await asyncio.sleep(0.05)
         except AlreadyInvited:
             return "refused"
@@ -108,7 +125,9 @@ async def test_an_address_is_invited_once_even_by_two_managers_at_once(database:
     assert sorted(await asyncio.gather(attempt(), attempt(), attempt())) == ["invited", "refused", "refused"]
 
 
-async def test_a_known_person_joins_a_second_cooperative_with_the_same_sign_in_data(database: Database) -> None:
+async def test_a_known_person_joins_a_second_cooperative_with_the_same_sign_in_data(
+    database: Database,
+) -> None:
     first, second = await factories.found_cooperative(database), await factories.found_cooperative(database)
     member = await factories.join_member(database, first)
     token = await invite(database, second, member.email)
@@ -119,7 +138,9 @@ async def test_a_known_person_joins_a_second_cooperative_with_the_same_sign_in_d
     assert joined.membership_id != member.id
 
 
-async def test_a_signed_in_person_joins_as_themselves_whatever_address_was_invited(database: Database) -> None:
+async def test_a_signed_in_person_joins_as_themselves_whatever_address_was_invited(
+    database: Database,
+) -> None:
     first, second = await factories.found_cooperative(database), await factories.found_cooperative(database)
     member = await factories.join_member(database, first)
     token = await invite(database, second, f"autre-adresse@{first.slug}.example")
@@ -150,14 +171,18 @@ async def test_looking_at_a_link_changes_nothing(database: Database) -> None:
     for _ in range(3):
         async with database.begin(read_only=True) as db:
             seen = await look_at_invitation(db, token=token)
-    assert (seen.slug, seen.invited_by, seen.known) == (coop.slug, "Fanny Fondatrice", False)
+            assert (seen.slug, seen.invited_by, seen.known) == (coop.slug, "Fanny Fondatrice", False)
 
 
-async def test_an_old_a_replaced_and_a_withdrawn_link_are_refused_alike(database: Database, db_as: OpenAs) -> None:
+async def test_an_old_a_replaced_and_a_withdrawn_link_are_refused_alike(
+    database: Database, db_as: OpenAs
+) -> None:
     coop = await factories.found_cooperative(database)
     old = await invite(database, coop, f"vieux@{coop.slug}.example")
     async with db_as("owner", tenant=coop.tenant_id) as db:
-        await db.execute(text("UPDATE invitations SET expires_at = now() - interval '1 second' WHERE consumed_at IS NULL"))
+        await db.execute(
+            text("UPDATE invitations SET expires_at = now() - interval '1 second' WHERE consumed_at IS NULL")
+        )
     replaced = await invite(database, coop, f"remplace@{coop.slug}.example")
     async with database.begin(tenant=coop.tenant_id) as db:
         invitation = (await pending_invitations(db, actor=coop.manager.actor))[0][0]
@@ -166,7 +191,9 @@ async def test_an_old_a_replaced_and_a_withdrawn_link_are_refused_alike(database
     async with database.begin(tenant=coop.tenant_id) as db:
         invitation = (await pending_invitations(db, actor=coop.manager.actor))[0][0]
         await withdraw_invitation(db, actor=coop.manager.actor, invitation_id=invitation.id)
-        left = await db.scalar(select(func.count()).where(Membership.contact_email == f"retire@{coop.slug}.example"))
+        left = await db.scalar(
+            select(func.count()).where(Membership.contact_email == f"retire@{coop.slug}.example")
+        )
     assert left == 0
     for token in (old, replaced, withdrawn, "never-made"):
         async with database.begin() as db:
@@ -182,16 +209,23 @@ async def test_resending_waits_ten_minutes_and_then_mails_again(database: Databa
         with pytest.raises(JustMailed):
             await resend_invitation(db, actor=coop.manager.actor, invitation_id=invitation.id)
     async with db_as("owner", tenant=coop.tenant_id) as db:
-        await db.execute(text("UPDATE invitations SET sent_at = now() - interval '11 minutes' WHERE consumed_at IS NULL"))
+        await db.execute(
+            text("UPDATE invitations SET sent_at = now() - interval '11 minutes' WHERE consumed_at IS NULL")
+        )
     async with database.begin(tenant=coop.tenant_id) as db:
         await resend_invitation(db, actor=coop.manager.actor, invitation_id=invitation.id)
         events = await db.scalar(
-            select(func.count()).where(OutboxRow.kind == "MemberInvited", OutboxRow.facts["invitation_id"].astext == str(invitation.id))
+            select(func.count()).where(
+                OutboxRow.kind == "MemberInvited",
+                OutboxRow.facts["invitation_id"].astext == str(invitation.id),
+            )
         )
     assert events == 2
 
 
-async def test_a_member_cannot_join_twice_and_one_who_left_gets_their_own_place_back(database: Database) -> None:
+async def test_a_member_cannot_join_twice_and_one_who_left_gets_their_own_place_back(
+    database: Database,
+) -> None:
     coop = await factories.found_cooperative(database)
     member = await factories.join_member(database, coop)
     token = await invite(database, coop, f"seconde-boite@{coop.slug}.example")
@@ -202,7 +236,9 @@ async def test_a_member_cannot_join_twice_and_one_who_left_gets_their_own_place_
         await leave_cooperative(db, actor=member.actor)
     async with database.begin(person=member.person_id) as db:
         joined = await accept_invitation(db, token=token, person_id=member.person_id)
-        invitations = (await db.scalars(select(Invitation).where(Invitation.membership_id == member.id))).all()
+        invitations = (
+            await db.scalars(select(Invitation).where(Invitation.membership_id == member.id))
+        ).all()
     assert joined.membership_id == member.id
     assert len(invitations) == 2
 

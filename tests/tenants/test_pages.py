@@ -1,67 +1,19 @@
 """The pages of people: used as a browser without scripts would, form by form."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
 from urllib.parse import urljoin
 
 import httpx
-import pytest
-from litestar import Litestar
 from sqlalchemy import select
 
-from marketplace.app import create_app
 from tenants.actors import Role
 from tenants.cooperatives import Cooperative
 from tenants.invitations import invite_member, pending_invitations, stamp_invitation
 from tenants.mail_links import NO_COOPERATIVE
 from tenants.platform.database import Database
-from tenants.platform.settings import Settings
 from tests import factories
+from tests.tenants.conftest import Browser
 from tests.tenants.test_sign_ins import last_link, mailed
-
-Browser = Callable[..., httpx.AsyncClient]
-HERE = {"sec-fetch-site": "same-origin"}
-
-
-@pytest.fixture(scope="session")
-async def app(migrated: Settings) -> AsyncIterator[Litestar]:
-    built = create_app(migrated)
-    ready, over = asyncio.Event(), asyncio.Event()
-
-    async def live() -> None:
-        # Entered and left in one task, as Litestar asks.
-        async with built.lifespan():
-            ready.set()
-            await over.wait()
-
-    living = asyncio.create_task(live())
-    await asyncio.wait([living, waiting := asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-    assert waiting.done(), living.exception()
-    yield built
-    over.set()
-    await living
-
-
-@pytest.fixture
-async def browser(app: Litestar, migrated: Settings) -> AsyncIterator[Browser]:
-    """``browser(member)``: a browser in which this member is signed in, or nobody."""
-    opened: list[httpx.AsyncClient] = []
-    await app.state.house.throttle.cache.flushdb()
-
-    def open_browser(member: factories.Member | None = None, locale: str = "fr") -> httpx.AsyncClient:
-        client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app),
-            base_url=migrated.base_url,
-            headers={**HERE, "origin": migrated.base_url, "accept-language": locale},
-            cookies={"archipel_sign_in": member.token} if member else {},
-        )
-        opened.append(client)
-        return client
-
-    yield open_browser
-    for client in opened:
-        await client.aclose()
 
 
 async def follow(client: httpx.AsyncClient, answer: httpx.Response) -> httpx.Response:
@@ -77,26 +29,36 @@ def errors_of(answer: httpx.Response) -> list[str]:
 async def invited_by_mail(database: Database, coop: factories.Founded, email: str) -> str:
     async with database.begin(tenant=coop.tenant_id) as db:
         invitation = await invite_member(
-            db, actor=coop.manager.actor, email=email, display_name="Invitée", message="Bienvenue **parmi nous** !"
+            db,
+            actor=coop.manager.actor,
+            email=email,
+            display_name="Invitée",
+            message="Bienvenue **parmi nous** !",
         )
         token = await stamp_invitation(db, tenant_id=coop.tenant_id, invitation_id=invitation.id)
     assert token
     return token
 
 
-async def test_a_password_signs_in_and_leads_to_the_only_cooperative(database: Database, browser: Browser) -> None:
+async def test_a_password_signs_in_and_leads_to_the_only_cooperative(
+    database: Database, browser: Browser
+) -> None:
     coop = await factories.found_cooperative(database, password=factories.PASSWORD)
     client = browser()
     assert "Se connecter" in (await client.get("/sign-in")).text
     answer = await client.post("/sign-in", data={"email": coop.manager.email, "password": factories.PASSWORD})
     assert (answer.status_code, answer.headers["location"]) == (303, f"/{coop.slug}")
-    cookie = next(value for value in answer.headers.get_list("set-cookie") if value.startswith("archipel_sign_in"))
+    cookie = next(
+        value for value in answer.headers.get_list("set-cookie") if value.startswith("archipel_sign_in")
+    )
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert coop.manager.email in (await client.get("/me")).text
 
 
-async def test_a_wrong_password_keeps_the_address_and_says_where(database: Database, browser: Browser) -> None:
+async def test_a_wrong_password_keeps_the_address_and_says_where(
+    database: Database, browser: Browser
+) -> None:
     coop = await factories.found_cooperative(database, password=factories.PASSWORD)
     client = browser()
     for email in (coop.manager.email, "personne@example.org"):
@@ -169,7 +131,9 @@ async def test_an_invited_stranger_joins_with_a_name_and_a_password_and_is_signe
     short = await client.post(f"/join/{token}", data={"display_name": "Nour", "password": "court"})
     assert short.status_code == 422
     assert 'value="Nour"' in short.text
-    answer = await client.post(f"/join/{token}", data={"display_name": "Nour Béa", "password": factories.PASSWORD})
+    answer = await client.post(
+        f"/join/{token}", data={"display_name": "Nour Béa", "password": factories.PASSWORD}
+    )
     assert answer.headers["location"] == f"/{coop.slug}"
     assert "Nour Béa" in (await client.get(f"/{coop.slug}/members")).text
 
@@ -206,7 +170,9 @@ async def test_a_new_password_is_asked_for_the_old_one_beside_its_field(
     coop = await factories.found_cooperative(database, password=factories.PASSWORD)
     client = browser()
     await client.post("/sign-in", data={"email": coop.manager.email, "password": factories.PASSWORD})
-    answer = await client.post("/me/password", data={"new_password": "une phrase bien à moi", "current_password": "non"})
+    answer = await client.post(
+        "/me/password", data={"new_password": "une phrase bien à moi", "current_password": "non"}
+    )
     assert answer.status_code == 422
     assert "une phrase bien à moi" not in answer.text
     assert 'id="current_password-error"' in answer.text
@@ -265,8 +231,12 @@ async def test_contacts_are_shown_to_members_only_when_shared(database: Database
     assert shy.email in (await browser(coop.manager).get(path)).text
     own = browser(shy)
     typed = {
-        "display_name": "Anne Kerléo", "contact_email": "Anne@Example.org", "contact_phone": "+33 6 00 00 00 00",
-        "territory": "29", "presentation": "Je **répare** des vélos.", "shares_contact": "1",
+        "display_name": "Anne Kerléo",
+        "contact_email": "Anne@Example.org",
+        "contact_phone": "+33 6 00 00 00 00",
+        "territory": "29",
+        "presentation": "Je **répare** des vélos.",
+        "shares_contact": "1",
     }
     bad = await own.post(f"/{coop.slug}/profile", data={**typed, "territory": "999", "contact_phone": "<b>"})
     assert bad.status_code == 422
@@ -283,7 +253,9 @@ async def test_a_manager_invites_sends_again_and_withdraws(database: Database, b
     bad = await client.post(path, data={"display_name": "Léa", "email": "lea@"})
     assert bad.status_code == 422
     assert 'value="lea@"' in bad.text
-    page = await follow(client, await client.post(path, data={"display_name": "Léa", "email": "lea@example.org"}))
+    page = await follow(
+        client, await client.post(path, data={"display_name": "Léa", "email": "lea@example.org"})
+    )
     assert "lea@example.org" in page.text
     twice = await client.post(path, data={"display_name": "Léa", "email": "LEA@example.org"})
     assert twice.status_code == 409
@@ -309,12 +281,16 @@ async def test_a_double_click_sends_one_invitation(database: Database, browser: 
         assert len(await pending_invitations(db, actor=coop.manager.actor)) == 1
 
 
-async def test_a_manager_gives_a_mandate_and_the_holder_gives_it_up(database: Database, browser: Browser) -> None:
+async def test_a_manager_gives_a_mandate_and_the_holder_gives_it_up(
+    database: Database, browser: Browser
+) -> None:
     coop = await factories.found_cooperative(database)
     member = await factories.join_member(database, coop, name="Tara Trésor")
     client, path = browser(coop.manager), f"/{coop.slug}/mandates"
     assert "Tara Trésor" in (await client.get(f"{path}?member={member.id}")).text
-    past = await client.post(path, data={"membership_id": str(member.id), "role": "treasurer", "until": "2020-01-01"})
+    past = await client.post(
+        path, data={"membership_id": str(member.id), "role": "treasurer", "until": "2020-01-01"}
+    )
     assert past.status_code == 422
     assert 'id="until-error"' in past.text
     typed = {"membership_id": str(member.id), "role": "treasurer", "until": "30/06/2028"}
@@ -335,7 +311,9 @@ async def test_a_token_is_shown_in_one_answer_only(database: Database, browser: 
     client, path = browser(coop.manager), f"/{coop.slug}/tokens"
     empty = await client.post(path, data={"name": "sauvegarde", "days": "30"})
     assert empty.status_code == 422
-    made = await client.post(path, data={"name": "sauvegarde", "days": "30", "scopes": ["hours:read", "missions:read"]})
+    made = await client.post(
+        path, data={"name": "sauvegarde", "days": "30", "scopes": ["hours:read", "missions:read"]}
+    )
     assert made.status_code == 200
     (secret,) = re.findall(r"archipel_[A-Za-z0-9_-]{43}", made.text)
     assert secret not in (await client.get(path)).text
@@ -343,7 +321,9 @@ async def test_a_token_is_shown_in_one_answer_only(database: Database, browser: 
     assert "Aucun jeton" in (await follow(client, await client.post(revoke))).text
 
 
-async def test_settings_are_the_managers_and_show_on_the_next_page(database: Database, browser: Browser) -> None:
+async def test_settings_are_the_managers_and_show_on_the_next_page(
+    database: Database, browser: Browser
+) -> None:
     coop = await factories.found_cooperative(database)
     member = await factories.give_mandate(
         database, coop, await factories.join_member(database, coop), Role.TREASURER
@@ -352,8 +332,13 @@ async def test_settings_are_the_managers_and_show_on_the_next_page(database: Dat
     assert (await browser(member).get(path)).status_code == 403
     client = browser(coop.manager)
     typed = {
-        "name": "Coop des Îles", "legal_profile": "cae", "territory": "974", "locale": "fr",
-        "time_zone": "Indian/Reunion", "accent": "plum", "presentation": "",
+        "name": "Coop des Îles",
+        "legal_profile": "cae",
+        "territory": "974",
+        "locale": "fr",
+        "time_zone": "Indian/Reunion",
+        "accent": "plum",
+        "presentation": "",
     }
     assert (await browser(member).post(path, data=typed)).status_code == 403
     wrong = await client.post(path, data={**typed, "time_zone": "Mars/Olympus", "name": "X\u202egnp"})

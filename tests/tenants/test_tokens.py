@@ -40,7 +40,13 @@ async def test_a_token_lives_from_a_day_to_a_year(database: Database, days: int)
 async def test_a_token_cannot_make_a_token(database: Database) -> None:
     coop = await factories.found_cooperative(database)
     manager = coop.manager.actor
-    bearer = Actor(manager.tenant_id, manager.membership_id, manager.person_id, manager.roles, frozenset({"profile:read"}))
+    bearer = Actor(
+        manager.tenant_id,
+        manager.membership_id,
+        manager.person_id,
+        manager.roles,
+        frozenset({"profile:read"}),
+    )
     async with database.begin(tenant=coop.tenant_id) as db:
         with pytest.raises(NotAllowed):
             await create_api_token(db, actor=bearer, name="x", scopes=["hours:write"], days=3)
