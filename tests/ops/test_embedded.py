@@ -104,7 +104,8 @@ def test_a_lock_left_by_a_killed_run_is_taken_over(folder: Path, capsys: pytest.
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_folder_of_somebody_else_is_left_alone(folder: Path, *, fresh: bool) -> None:
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
+    folder.chmod(0o755)
     (folder / "thesis.odt").write_text("years of work", encoding="utf-8")
     with pytest.raises(CannotRun, match="not a data folder of Archipel"), hold_folder(folder, fresh=fresh):
         pass
