@@ -46,7 +46,7 @@ _ARRAYS = {
     "request_hash": "bytea",
 }
 _PARAMETERS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_ARRAYS.values(), start=2))
-_CALL = f"SELECT outcome, refusal, transfer_id, answer::text FROM post_transfers($1, {_PARAMETERS})"  # noqa: S608
+_CALL = f"SELECT outcome, refusal, transfer_id, answer::text FROM {{}}($1, {_PARAMETERS})"  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,12 @@ async def connections(settings: Settings, count: int) -> AsyncIterator["asyncpg.
         await pool.close()
 
 
-async def raw_post(connection: Any, tenant: UUID, *orders: dict[str, Any]) -> list[Outcome]:
+async def raw_post(
+    connection: Any, tenant: UUID, *orders: dict[str, Any], function: str = "post_transfers"
+) -> list[Outcome]:
     """Call the SQL function as the hot endpoint does, outside of any session."""
     arrays = [[order.get(name) for order in orders] for name in _ARRAYS]
-    rows = await connection.fetch(_CALL, tenant, *arrays)
+    rows = await connection.fetch(_CALL.format(function), tenant, *arrays)
     return [Outcome(row[0], row[1], row[2], row[3]) for row in rows]
 
 

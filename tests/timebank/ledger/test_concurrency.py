@@ -5,6 +5,8 @@ import random
 from collections import Counter
 from uuid import UUID
 
+import asyncpg
+import pytest
 from sqlalchemy import text
 
 from tenants.platform.database import Database
@@ -227,3 +229,45 @@ async def test_closing_an_account_and_paying_it_at_once_agree_on_an_order(
         outcomes = Counter((await at_once([*(pay() for _ in range(300)), suspend()]))[:-1])
     assert set(outcomes) <= {"posted", "account_closed"}
     assert (await account_of(database, world, bo)).balance == outcomes["posted"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "shows"),
+    [
+        ("ORDER BY a.id FOR NO KEY UPDATE", "ORDER BY a.id DESC FOR NO KEY UPDATE", "DeadlockDetectedError"),
+        ("ORDER BY a.id FOR NO KEY UPDATE", "ORDER BY a.id", "UniqueViolationError"),
+    ],
+)
+async def test_a_ledger_that_locked_otherwise_would_fail_these_tests(
+    database: Database, db_as: OpenAs, settings: Settings, right: str, wrong: str, shows: str
+) -> None:
+    """The planted fault: among calls of the function, others of a copy that locks otherwise, or not at all."""
+    world = await make_world(database, db_as, members=2, rules={"timebank.credit_limit_low": 60_000})
+    async with db_as("postgres") as db:
+        query = text("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'post_transfers'")
+        source = str(await db.scalar(query))
+        assert source.count(right) == 1
+        connection = await db.connection()
+        planted = source.replace(right, wrong).replace(".post_transfers(", ".post_wrongly(", 1)
+        await connection.exec_driver_sql(planted)
+        await connection.exec_driver_sql("ALTER FUNCTION post_wrongly OWNER TO ledger")
+        await connection.exec_driver_sql("GRANT EXECUTE ON FUNCTION post_wrongly TO app")
+    try:
+        async with connections(settings, 12) as pool:
+
+            async def write(number: int) -> str:
+                debit, credit = world.members if number % 2 else reversed(world.members)
+                function = "post_wrongly" if number % 3 else "post_transfers"
+                async with pool.acquire() as connection:
+                    try:
+                        for _ in range(40):
+                            order = transfer(debit, credit, 1)
+                            await raw_post(connection, world.tenant, order, function=function)
+                    except asyncpg.PostgresError as error:
+                        return type(error).__name__
+                return ""
+
+            assert shows in await at_once([write(number) for number in range(12)])
+    finally:
+        async with db_as("postgres") as db:
+            await db.execute(text("DROP FUNCTION post_wrongly"))
