@@ -16,7 +16,6 @@ from tenants import audit
 from tenants.actors import Actor
 from tenants.assemblies import (
     RECORDING_ROLES,
-    SIGNING_ROLES,
     Assembly,
     AssemblyResolution,
     AssemblySignature,
@@ -28,7 +27,6 @@ from tenants.assemblies import (
     whole,
 )
 from tenants.assembly_checks import check_assembly, here
-from tenants.mandates import Mandate
 from tenants.notices import notify_members
 
 
@@ -39,7 +37,7 @@ async def record_assembly(
     held: Held,
     resolutions: Sequence[Resolution] = (),
 ) -> Recorded:
-    """Record an assembly that was held, as a draft to be signed, and tell those who may sign it.
+    """Record an assembly that was held, as a draft to be signed.
 
     For a manager or a facilitator. ``minutes`` are Markdown. Resolutions may follow one by one.
     """
@@ -56,7 +54,6 @@ async def record_assembly(
         subject_id=found.id,
         facts={"held_on": str(held.held_on)},
     )
-    await _tell_signers(db, actor=actor, found=found)
     return await whole(db, found)
 
 
@@ -144,6 +141,7 @@ async def _rewrite(
     found.version += 1
     found.state = AssemblyState.DRAFT
     await db.flush()
+    await _tell_signatories(db, actor=actor, found=found)
     for belonging in (AssemblyResolution, AssemblySignature):
         mine = (belonging.tenant_id == found.tenant_id, belonging.assembly_id == found.id)
         await db.execute(delete(belonging).where(*mine))
@@ -155,7 +153,6 @@ async def _rewrite(
         subject_id=found.id,
         facts={"version": found.version},
     )
-    await _tell_signers(db, actor=actor, found=found)
     return await whole(db, found)
 
 
@@ -169,26 +166,21 @@ async def _write(db: AsyncSession, found: Assembly, resolutions: Sequence[Resolu
     await db.flush()
 
 
-async def _tell_signers(db: AsyncSession, *, actor: Actor, found: Assembly) -> None:
-    """Tell everyone who may sign, but the one who has just written."""
-    query = (
-        select(Mandate.membership_id)
-        .where(
-            Mandate.tenant_id == found.tenant_id,
-            Mandate.role.in_(SIGNING_ROLES),
-            Mandate.term.contains(func.now()),
-            Mandate.ended_at.is_(None),
-            Mandate.membership_id != actor.member,
+async def _tell_signatories(db: AsyncSession, *, actor: Actor, found: Assembly) -> None:
+    """Tell those whose signature goes away, but the one who takes it away."""
+    query = select(AssemblySignature.membership_id).where(
+        AssemblySignature.tenant_id == found.tenant_id,
+        AssemblySignature.assembly_id == found.id,
+        AssemblySignature.membership_id != actor.member,
+    )
+    if signatories := (await db.scalars(query)).all():
+        await notify_members(
+            db,
+            tenant_id=found.tenant_id,
+            membership_ids=signatories,
+            kind="assembly_corrected",
+            facts={"held_on": found.held_on, "assembly_id": found.id},
         )
-        .distinct()
-    )
-    await notify_members(
-        db,
-        tenant_id=found.tenant_id,
-        membership_ids=(await db.scalars(query)).all(),
-        kind="assembly_recorded",
-        facts={"held_on": found.held_on, "assembly_id": found.id},
-    )
 
 
 async def _now(db: AsyncSession) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import column, select, table
+from sqlalchemy import column, func, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants import audit, register
@@ -28,6 +28,7 @@ from tenants.assemblies import (
 from tenants.assembly_checks import check_resolution, here
 from tenants.assembly_records import as_resolution
 from tenants.events import AssemblySigned
+from tenants.mandates import Mandate
 from tenants.notices import notify_members
 from tenants.platform.errors import NotAllowed, Refusal
 from tenants.platform.outbox import emit
@@ -95,7 +96,7 @@ async def sign_assembly(
     )
     if len(recorded.signatures) + 1 < SIGNATURES_NEEDED:
         found.state = AssemblyState.SIGNED_ONCE
-        await db.flush()
+        await _tell_signers(db, actor=actor, found=found, signed=chosen)
     else:
         await _put_in_force(db, actor=actor, recorded=await whole(db, found))
     return await whole(db, found)
@@ -112,6 +113,28 @@ def _mandate(actor: Actor, role: Role | None, signatures: Sequence[AssemblySigna
         if actor.holds(mine) and mine not in used:
             return mine
     raise MandateAlreadySigned
+
+
+async def _tell_signers(db: AsyncSession, *, actor: Actor, found: Assembly, signed: Role) -> None:
+    """Tell everyone who may give the second signature that it is awaited."""
+    query = (
+        select(Mandate.membership_id)
+        .where(
+            Mandate.tenant_id == found.tenant_id,
+            Mandate.role.in_(set(SIGNING_ROLES) - {signed}),
+            Mandate.term.contains(func.now()),
+            Mandate.ended_at.is_(None),
+            Mandate.membership_id != actor.member,
+        )
+        .distinct()
+    )
+    await notify_members(
+        db,
+        tenant_id=found.tenant_id,
+        membership_ids=(await db.scalars(query)).all(),
+        kind="assembly_to_sign",
+        facts={"held_on": found.held_on, "assembly_id": found.id},
+    )
 
 
 async def _put_in_force(db: AsyncSession, *, actor: Actor, recorded: Recorded) -> None:

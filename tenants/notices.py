@@ -96,8 +96,13 @@ def declare_notices(*kinds: NoticeKind) -> None:
 
 declare_notices(
     NoticeKind(
-        "assembly_recorded",
-        N_("Le compte rendu de l'assemblée du {held_on} attend votre signature."),
+        "assembly_to_sign",
+        N_("Le compte rendu de l'assemblée du {held_on} attend une seconde signature : peut-être la vôtre."),
+        "/assemblies/{assembly_id}",
+    ),
+    NoticeKind(
+        "assembly_corrected",
+        N_("Le compte rendu de l'assemblée du {held_on} a été corrigé : il est à signer de nouveau."),
         "/assemblies/{assembly_id}",
     ),
     NoticeKind(

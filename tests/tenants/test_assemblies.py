@@ -189,22 +189,37 @@ async def test_the_same_rule_twice_for_one_day_is_refused_and_for_two_days_is_no
     assert len((await recorded(database, people, RESOLUTION, later)).resolutions) == 2
 
 
-async def test_only_a_manager_or_a_facilitator_records_and_signers_are_told(database: Database) -> None:
+async def test_only_a_manager_or_a_facilitator_records(database: Database) -> None:
     people = await cast(database)
     async with database.begin(tenant=people.coop.tenant_id) as db:
         for nobody in (people.member.actor, people.treasurer.actor, people.coop.system):
             with pytest.raises(NotAllowed):
                 await record_assembly(db, actor=nobody, held=HELD)
-        await record_assembly(db, actor=people.facilitator.actor, held=HELD)
-    async with database.begin(tenant=people.coop.tenant_id) as db:
-        for told, expected in (
-            (people.manager, 1),
-            (people.treasurer, 1),
-            (people.facilitator, 0),
-            (people.member, 0),
-        ):
-            kinds = [notice.kind for notice in await notices(db, actor=told.actor)]
-            assert kinds.count("assembly_recorded") == expected
+        assert (await record_assembly(db, actor=people.facilitator.actor, held=HELD)).assembly.version == 1
+
+
+async def told(database: Database, who: factories.Member, kind: str) -> int:
+    async with database.begin(tenant=who.tenant_id) as db:
+        return [notice.kind for notice in await notices(db, actor=who.actor)].count(kind)
+
+
+async def test_the_first_signature_tells_who_may_give_the_second_and_a_correction_who_had_signed(
+    database: Database,
+) -> None:
+    people = await cast(database)
+    draft = (await recorded(database, people)).assembly
+    await sign(database, people.treasurer, draft.id)
+    for who, times in (
+        (people.manager, 1),
+        (people.facilitator, 1),
+        (people.treasurer, 0),
+        (people.member, 0),
+    ):
+        assert await told(database, who, "assembly_to_sign") == times
+    async with database.begin(tenant=draft.tenant_id) as db:
+        await correct_assembly(db, actor=people.manager.actor, assembly_id=draft.id, version=1, held=HELD)
+    assert await told(database, people.treasurer, "assembly_corrected") == 1
+    assert await told(database, people.facilitator, "assembly_corrected") == 0
 
 
 # --- Signing -----------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """The pages and operations of rules, assemblies, register, notices and audit, used as people and programs would."""
 
-# ruff: noqa: F811 (a fixture that is imported bears the name of the argument that asks for it)
-
 import asyncio
 import json
 import re
@@ -24,7 +22,8 @@ from tenants.pages.register import CHECK_PROGRAM
 from tenants.platform.database import Database
 from tenants.register import Verified, verify_register
 from tests import factories
-from tests.tenants.test_pages import Browser, app, browser, errors_of, follow  # noqa: F401 (fixtures)
+from tests.tenants.conftest import Browser
+from tests.tenants.test_pages import errors_of, follow
 
 TODAY = datetime.now(ZoneInfo("Europe/Paris")).date()
 MINUTES = {
@@ -274,9 +273,10 @@ async def test_notices_are_read_by_a_click_and_not_by_opening_the_page(
 ) -> None:
     coop, treasurer = await with_treasurer(database)
     path = await record(browser(coop.manager), coop.slug)
+    await browser(coop.manager).post(f"{path}/sign", data={"version": "2"})
     client = browser(treasurer)
     page = await client.get(f"/{coop.slug}/notices")
-    assert "attend votre signature" in main_of(page)
+    assert "attend une seconde signature" in main_of(page)
     async with database.begin(tenant=coop.tenant_id) as db:
         before = await unread_notices(db, actor=treasurer.actor)
     assert before >= 2
@@ -419,13 +419,14 @@ async def test_the_register_of_the_api_is_the_same_chain(database: Database, bro
 async def test_a_program_reads_notices_and_the_trail(database: Database, browser: Browser) -> None:
     coop, treasurer = await with_treasurer(database)
     path = await record(browser(coop.manager), coop.slug)
+    await browser(coop.manager).post(f"{path}/sign", data={"version": "2"})
     home = f"/api/v1/{coop.slug}"
     token = await factories.api_token(database, treasurer, "profile:read", "governance:read")
     program = browser()
     program.headers["authorization"] = f"Bearer {token}"
     found = (await program.get(f"{home}/notices", params={"unread": "true", "limit": 1})).json()
     assert found["items"][0]["path"] == path
-    assert "attend votre signature" in found["items"][0]["sentence"]
+    assert "attend une seconde signature" in found["items"][0]["sentence"]
     read = await program.post(f"{home}/notices/{found['items'][0]['id']}/read")
     assert read.json()["read_at"]
     rest = (await program.get(f"{home}/notices", params={"unread": "true"})).json()["items"]
