@@ -18,13 +18,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenants import audit, register
 from tenants.actors import Actor, Role
 from tenants.events import MandateEnded, MandateGiven
+from tenants.management import lock_managers, must_leave_a_manager
 from tenants.memberships import (
     Membership,
     MembershipState,
     StateUnfit,
-    lock_managers,
     lock_member,
-    must_leave_a_manager,
 )
 from tenants.notices import NoticeKind, declare_notices, notify
 from tenants.platform.database import Base
@@ -275,7 +274,7 @@ async def mandates_in_force(
     )
     if membership_id is not None:
         query = query.where(Mandate.membership_id == membership_id)
-    rows = await db.execute(query.order_by(Mandate.role, Membership.display_name, Mandate.id))
+    rows = await db.execute(query.order_by(Mandate.role, Membership.sort_name, Mandate.id))
     return [(mandate, name) for mandate, name in rows]
 
 

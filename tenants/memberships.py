@@ -5,6 +5,7 @@ somebody accepts it from their mailbox. Leaving keeps the row, for what was done
 must never touch ``people``, nor show a contact to anyone but members of the same cooperative.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -17,8 +18,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
-    Uuid,
-    bindparam,
     func,
     select,
     text,
@@ -30,6 +29,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenants import audit, register
 from tenants.actors import Actor, Role
 from tenants.events import MemberLeft
+from tenants.management import lock_managers, must_leave_a_manager
 from tenants.platform.database import Base
 from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
@@ -64,7 +64,7 @@ class Membership(Base):
             unique=True,
             postgresql_where=text("state = 'invited'"),
         ),
-        Index("ix_memberships_tenant_id_display_name_id", "tenant_id", "display_name", "id"),
+        Index("ix_memberships_tenant_id_sort_name_id", "tenant_id", "sort_name", "id"),
         Index("ix_memberships_person_id", "person_id"),
         CheckConstraint("state IN ('invited', 'active', 'suspended', 'left')", name="state"),
         CheckConstraint("(state = 'invited') = (joined_at IS NULL)", name="joined_unless_invited"),
@@ -82,6 +82,8 @@ class Membership(Base):
     person_id: Mapped[PersonId | None] = mapped_column(ForeignKey("people.person_id"))
     state: Mapped[MembershipState] = mapped_column(server_default="invited")
     display_name: Mapped[str]
+    # The name without case and accents, by which lists are sorted and searched; a trigger keeps it.
+    sort_name: Mapped[str] = mapped_column(server_default="")
     contact_email: Mapped[str]
     contact_phone: Mapped[str | None]
     territory: Mapped[str | None]
@@ -102,15 +104,6 @@ class NoSuchTerritory(Refusal):
     default_field = "territory"
 
 
-class LastManager(Refusal):
-    """Somebody has to keep the cooperative's doors."""
-
-    code = "last_manager"
-    message = N_(
-        "La coopérative n'aurait plus personne à sa gestion : donnez d'abord ce mandat à quelqu'un d'autre."
-    )
-
-
 class StateUnfit(Refusal):
     """The membership is not in a state where this makes sense."""
 
@@ -127,7 +120,9 @@ async def members(
     after: tuple[str, UUID] | None = None,
     limit: int | None = 20,
 ) -> Sequence[Membership]:
-    """List members by name; ``after`` is the name and id of the last one read, ``limit`` None is all.
+    """List members by name, without regard to case and accents; ``limit`` None is all.
+
+    ``after`` is the ``sort_name`` and id of the last one read; ``search`` is a part of a name.
 
     Members see the active ones; only a manager sees other states, and reads all at once.
     """
@@ -136,10 +131,16 @@ async def members(
         actor.must_hold(Role.MANAGER)
     query = select(Membership).where(Membership.tenant_id == actor.tenant_id, Membership.state == state)
     if search:
-        query = query.where(Membership.display_name.icontains(search, autoescape=True))
+        folded = func.lower(func.unaccent(escape_like(search)))
+        query = query.where(Membership.sort_name.like(func.concat("%", folded, "%"), escape="/"))
     if after is not None:
-        query = query.where(tuple_(Membership.display_name, Membership.id) > tuple_(*after))
-    return (await db.scalars(query.order_by(Membership.display_name, Membership.id).limit(limit))).all()
+        query = query.where(tuple_(Membership.sort_name, Membership.id) > tuple_(*after))
+    return (await db.scalars(query.order_by(Membership.sort_name, Membership.id).limit(limit))).all()
+
+
+def escape_like(text: str) -> str:
+    """What was typed, as a LIKE pattern that matches just that (escape character: a slash)."""
+    return re.sub(r"([/%_])", r"/\1", text)
 
 
 async def count_members(db: AsyncSession, *, tenant_id: CooperativeId) -> int:
@@ -244,35 +245,6 @@ _REVOKE_TOKENS = text("""
     UPDATE api_tokens SET revoked_at = now()
     WHERE tenant_id = :tenant_id AND membership_id = :membership_id AND revoked_at IS NULL
 """)
-_OTHER_MANAGER = text("""
-    SELECT EXISTS (
-        SELECT FROM mandates g
-        JOIN memberships m ON m.tenant_id = g.tenant_id AND m.id = g.membership_id
-        WHERE g.tenant_id = :tenant_id AND g.role = 'manager' AND g.ended_at IS NULL AND g.term @> now()
-          AND m.state = 'active' AND m.id IS DISTINCT FROM :without_member
-          AND g.id IS DISTINCT FROM :without_mandate
-    )
-""").bindparams(bindparam("without_member", type_=Uuid()), bindparam("without_mandate", type_=Uuid()))
-
-
-async def lock_managers(db: AsyncSession, tenant_id: CooperativeId) -> None:
-    """Hold the management of a cooperative, so that two managers cannot send each other away at once."""
-    await db.execute(
-        text("SELECT FROM cooperatives WHERE tenant_id = :t FOR NO KEY UPDATE"), {"t": tenant_id}
-    )
-
-
-async def must_leave_a_manager(
-    db: AsyncSession,
-    tenant_id: CooperativeId,
-    *,
-    without_member: UUID | None = None,
-    without_mandate: UUID | None = None,
-) -> None:
-    """Refuse (LastManager) if nobody would manage any more; the caller holds ``lock_managers``."""
-    facts = {"tenant_id": tenant_id, "without_member": without_member, "without_mandate": without_mandate}
-    if not (await db.execute(_OTHER_MANAGER, facts)).scalar_one():
-        raise LastManager
 
 
 async def lock_member(db: AsyncSession, tenant_id: CooperativeId, membership_id: UUID) -> Membership:

@@ -29,6 +29,21 @@ REVOKE ALL ON api_tokens FROM platform;
 GRANT SELECT ON cooperatives, memberships, mandates, invitations, api_tokens, notices, people, sign_ins TO door;
 GRANT SELECT, INSERT, UPDATE, DELETE ON mail_links TO door;
 
+-- The name by which members are sorted and searched: Elise, elise and Élise stand together, wherever the
+-- database was made and whatever it holds for the order of letters.
+CREATE OR REPLACE FUNCTION sort_member() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    NEW.sort_name := lower(public.unaccent(NEW.display_name));
+    RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION sort_member() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER memberships_sort BEFORE INSERT OR UPDATE OF display_name, sort_name ON memberships
+FOR EACH ROW EXECUTE FUNCTION sort_member();
+
 -- Who comes, and where: the cooperative by its slug, the reader by their sign-in or by an API token, their
 -- membership and the roles of their mandates in force; opens the rest of the transaction for them. An API
 -- token opens its own cooperative only, and never the person's own records: it leaves archipel.person empty.

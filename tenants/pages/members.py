@@ -75,7 +75,7 @@ async def members_page(
 
 def cursor_of(last: Membership) -> str:
     """The ``after`` of the page that follows this member."""
-    return encode_cursor(last.display_name, last.id)
+    return encode_cursor(last.sort_name, last.id)
 
 
 @get("/{cooperative:str}/members.csv", include_in_schema=False)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import IntegrityError
 
 from tenants.actors import Actor, Role
+from tenants.management import LastManager
 from tenants.mandate_terms import lapse_mandates
 from tenants.mandates import (
     EndReason,
@@ -19,7 +20,7 @@ from tenants.mandates import (
     give_mandate,
     mandates_in_force,
 )
-from tenants.memberships import LastManager, StateUnfit, leave_cooperative, suspend_member
+from tenants.memberships import StateUnfit, leave_cooperative, suspend_member
 from tenants.notices import Notice
 from tenants.platform.database import Database
 from tenants.platform.errors import NotAllowed, NotFound
