@@ -92,7 +92,7 @@ def _prepare(servers: Servers, settings: Settings, console: Console) -> Sequence
     asyncio.run(migrate(settings, lambda _line: None))
     began = time.monotonic()
     with console.status("Founding the demo's cooperatives, through the verbs…"):
-        personas = asyncio.run(seed(settings))
+        personas: Sequence[Persona] = asyncio.run(seed(settings))
     console.print(f"[dim]Cooperatives founded in {time.monotonic() - began:.0f} s.[/dim]")
     unfinished = remembered.with_suffix(".new")
     unfinished.write_bytes(msgspec.json.encode(personas))

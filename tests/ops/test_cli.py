@@ -41,8 +41,7 @@ def archipel(*words: str, environment: dict[str, str] | None = None) -> subproce
 
 
 @pytest.fixture
-def environment(servers: Servers, migrated: Settings) -> dict[str, str]:
-    assert migrated
+def environment(servers: Servers, migrated: Settings) -> dict[str, str]:  # noqa: ARG001  # Tables are needed.
     return servers.settings_environment(port=8765)
 
 

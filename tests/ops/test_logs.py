@@ -48,7 +48,7 @@ def test_a_traceback_shows_no_local_variable(capsys: pytest.CaptureFixture[str])
     configure_logs("info")
     secret = "hunter2"
     try:
-        {}[len(secret)]
+        {0: 0}[len(secret)]
     except KeyError:
         structlog.get_logger().exception("failure")
     line = json.loads(capsys.readouterr().err)

@@ -72,19 +72,19 @@ async def test_migrating_again_changes_nothing(migrated: Settings) -> None:
     assert await schema.differences(migrated) == []
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_two_migrations_at_once_take_turns_from_an_empty_database(
-    settings: Settings, migrated: Settings, servers: Servers
+    settings: Settings, servers: Servers
 ) -> None:
-    assert migrated
     other = beside(settings, servers, "twice")
     await asyncio.gather(*(schema.migrate(other, report=lambda _line: None) for _ in range(2)))
     assert await schema.differences(other) == []
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_missing_roles_are_named_before_anything_is_changed(
-    settings: Settings, migrated: Settings, servers: Servers
+    settings: Settings, servers: Servers
 ) -> None:
-    assert migrated
     other = msgspec.structs.replace(beside(settings, servers, "nowhere"), database_admin_url="")
     with pytest.raises(CannotRun, match="DATABASE_ADMIN_URL"):
         await schema.migrate(other, report=lambda _line: None)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tenants.platform import settings as module
-from tenants.platform.settings import EVERYTHING, EXAMPLES, NEEDED_TO_SERVE, READERS, BadSettings, Settings
+from tenants.platform.setting_forms import EXAMPLES, READERS
+from tenants.platform.settings import EVERYTHING, NEEDED_TO_SERVE, BadSettings, Settings
 
 README = Path(__file__).parents[2] / "README.md"
 
