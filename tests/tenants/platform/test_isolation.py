@@ -23,6 +23,7 @@ GLOBAL_IDENTITIES = {
 DEFINER_FUNCTIONS = {
     "arrive": "door",
     "ask_mail_link": "door",
+    "cooperatives_to_visit": "door",
     "find_invitation": "door",
     "find_mail_link": "door",
     "find_person": "door",
