@@ -12,7 +12,7 @@ from typing import Any, Final
 from tenants.legal_profiles import Finding, LegalCheck, Severity, nothing_to_say
 from tenants.platform.entries import read_minutes
 from tenants.platform.errors import NotFound, Refusal
-from tenants.platform.words import N_, _, duration, ngettext, number, percent
+from tenants.platform.words import FLOORS, N_, _, duration, ngettext, number, percent
 
 
 class Unit(StrEnum):
@@ -102,6 +102,7 @@ RULES: Final[dict[str, Rule]] = {}
 def declare(*rules: Rule) -> None:
     """Make rules known. Called once by each floor's ``rules.py``, at import."""
     for rule in rules:
+        assert rule.name.partition(".")[0] in FLOORS, f"{rule.name} does not begin with its floor"
         known = RULES.setdefault(rule.name, rule)
         assert known == rule, f"the rule {rule.name} is declared twice"
 

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.legal_profiles import CERTAINTY_TITLES, Certainty, Severity
-from tenants.platform.words import _
+from tenants.platform.words import FLOORS, _
 from tenants.rulebook import RuleVersion, Source, rule_history, rules_in_force, scheduled_rules
 from tenants.rules import RULES, Rule, Unit, rule_named
 
@@ -62,10 +62,12 @@ class RuleHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def shown_rules(db: AsyncSession, *, tenant_id: UUID, profile: str) -> Sequence[RuleShown]:
-    """Every declared rule, in the order of the floors that declare them. Two queries."""
+    """Every declared rule, from the ground floor up. Two queries."""
     current = await rules_in_force(db, tenant_id=tenant_id)
     coming = await scheduled_rules(db, tenant_id=tenant_id)
-    return [_shown(rule, current.get(name), coming.get(name), profile) for name, rule in RULES.items()]
+    # Stable: within a floor, the order in which it declares them.
+    ordered = sorted(RULES.items(), key=lambda item: FLOORS.index(item[0].partition(".")[0]))
+    return [_shown(rule, current.get(name), coming.get(name), profile) for name, rule in ordered]
 
 
 async def shown_history(db: AsyncSession, *, tenant_id: UUID, profile: str, name: str) -> RuleHistory:

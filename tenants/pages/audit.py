@@ -105,4 +105,8 @@ async def _names(visit: Visit, entries: Any) -> dict[UUID, str]:
 
 def _facts(entry: AuditEntry) -> str:
     """The facts on one line, as they are stored."""
-    return ", ".join(f"{name} = {value}" for name, value in sorted(entry.facts.items()))
+    return ", ".join(f"{name} = {_plain(value)}" for name, value in sorted(entry.facts.items()))
+
+
+def _plain(value: object) -> str:
+    return " + ".join(map(str, value)) if isinstance(value, list) else str(value)

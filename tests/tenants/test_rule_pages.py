@@ -7,6 +7,7 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,6 @@ from tenants.platform.database import Database
 from tenants.register import Verified, verify_register
 from tests import factories
 from tests.tenants.conftest import Browser
-from tests.tenants.test_pages import errors_of, follow
 
 TODAY = datetime.now(ZoneInfo("Europe/Paris")).date()
 MINUTES = {
@@ -68,6 +68,16 @@ async def run(program: Path, file: Path) -> str:
     started = await asyncio.create_subprocess_exec(sys.executable, program, file, stdout=pipe, stderr=pipe)
     printed, _complaint = await started.communicate()
     return printed.decode()
+
+
+async def follow(client: httpx.AsyncClient, answer: httpx.Response) -> httpx.Response:
+    """Go where a sent form leads."""
+    assert answer.status_code == 303, (answer.status_code, errors_of(answer))
+    return await client.get(urljoin(str(client.base_url), answer.headers["location"]))
+
+
+def errors_of(answer: httpx.Response) -> list[str]:
+    return re.findall(r'class="field-error"[^>]*>(?:<span[^>]*>[^<]*</span>)?([^<]*)', answer.text)
 
 
 def main_of(page: httpx.Response) -> str:
