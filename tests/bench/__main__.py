@@ -91,15 +91,8 @@ def _on_one_stand(
 
 def _table(figures: Sequence[Figure]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title, side in (
-        ("figure", "left"),
-        ("value", "right"),
-        ("", "left"),
-        ("ratio", "right"),
-        ("target", "right"),
-    ):
-        table.add_column(title, justify="right" if side == "right" else "left", no_wrap=True)
-    table.add_column("against")
+    for title in ("figure", "value", "unit", "against", "ratio", "target"):
+        table.add_column(title, justify="left" if title in {"figure", "unit"} else "right", no_wrap=True)
     for figure in figures:
         target = TARGETS.get(figure.name)
         met = target is None or figure.ratio is None or figure.ratio >= target
@@ -107,9 +100,9 @@ def _table(figures: Sequence[Figure]) -> Table:
             figure.name,
             f"{figure.value:,.1f}",
             figure.unit,
+            "" if figure.theirs is None else f"{figure.theirs:,.1f}",
             "" if figure.ratio is None else f"{figure.ratio:.2f}",
             "" if target is None else f"{target:.2f}",
-            figure.against or "",
             style="" if met else "red",
         )
     return table
