@@ -37,7 +37,20 @@ log = structlog.get_logger()
 
 # PostgreSQL's words for "somebody else was faster, or I am away": the same request may simply be sent again.
 TRANSIENT_STATES: Final = frozenset(
-    {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "25P03", "53300", "08006", "08001", "08003"}
+    {
+        "40001",
+        "40P01",
+        "55P03",
+        "57014",
+        "57P01",
+        "57P02",
+        "57P03",
+        "25P03",
+        "53300",
+        "08006",
+        "08001",
+        "08003",
+    }
 )
 
 
@@ -46,7 +59,9 @@ class Failure(Refusal):
 
     status = 500
     code = "failure"
-    message = N_("Une erreur de notre côté a interrompu cette action. Rien n'a été fait à moitié ; réessayez.")
+    message = N_(
+        "Une erreur de notre côté a interrompu cette action. Rien n'a été fait à moitié ; réessayez."
+    )
 
 
 class MethodNotAllowed(Refusal):
@@ -70,7 +85,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
     configure_logs(settings.log_level)
     return Litestar(
         route_handlers=[
-            create_static_files_router("/static", [STATIC_DIRECTORY], name="static", cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True)),
+            create_static_files_router(
+                "/static",
+                [STATIC_DIRECTORY],
+                name="static",
+                cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True),
+            ),
             *switchboard.routes(settings),
         ],
         dependencies={"visit": Provide(open_visit)},
@@ -169,6 +189,10 @@ def _database(error: BaseException | None) -> Refusal:
         case "23":
             log.warning("unforeseen constraint", constraint=str(error).split("\n", maxsplit=1)[0])
             return Conflict()
+        case "22":
+            # A text or a number that PostgreSQL cannot hold, and that no type had caught.
+            log.warning("unforeseen value", state=state)
+            return Unreadable()
         case _:
             return Failure()
 
@@ -192,7 +216,9 @@ def _openapi() -> OpenAPIConfig:
         use_handler_docstrings=True,
         components=Components(
             security_schemes={
-                "bearer": SecurityScheme(type="http", scheme="bearer", description="A token from your profile."),
+                "bearer": SecurityScheme(
+                    type="http", scheme="bearer", description="A token from your profile."
+                ),
                 "cookie": SecurityScheme(type="apiKey", name=SIGN_IN_COOKIE, security_scheme_in="cookie"),
             }
         ),

@@ -14,7 +14,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from tenants.platform.inputs import Line, MinutesInput
-from tenants.platform.web import PAGE_LENGTH, After, Limit, Page, api_get, api_post, decode_cursor, encode_cursor
+from tenants.platform.web import (
+    PAGE_LENGTH,
+    After,
+    Limit,
+    Page,
+    api_get,
+    api_post,
+    decode_cursor,
+    encode_cursor,
+)
 from tenants.visit import Visit
 from timebank import gifts as gift_verbs
 from timebank import treasury
@@ -143,8 +152,8 @@ async def hours(visit: NamedDependency[Visit], member: FromQuery[UUID | None] = 
 async def read_statement(
     visit: NamedDependency[Visit],
     member: FromQuery[UUID | None] = None,
-    limit: FromQuery[Limit] = PAGE_LENGTH,
-    after: FromQuery[After | None] = None,
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
 ) -> Page[StatementLine]:
     """Every move of one's own account; of another ``member`` for the treasurer."""
     actor = visit.member_with(READ)
@@ -202,7 +211,7 @@ async def pot(visit: NamedDependency[Visit]) -> Pot:
 
 @api_get(f"{COOPERATIVE}/pot/statement", operation_id="pot_statement", summary="Read the pot's statement")
 async def pot_statement(
-    visit: NamedDependency[Visit], limit: FromQuery[Limit] = PAGE_LENGTH, after: FromQuery[After | None] = None
+    visit: NamedDependency[Visit], limit: Limit = PAGE_LENGTH, after: After = None
 ) -> Page[StatementLine]:
     """Every move of the pot, for its stewards and the treasurer."""
     return await _statement(visit, pot_of(visit.member_with(READ).tenant_id), limit, after)
@@ -247,7 +256,7 @@ async def reverse_transfer(
 
 @api_get(f"{COOPERATIVE}/treasury/accounts", operation_id="member_balances", summary="Every member's hours")
 async def member_balances(
-    visit: NamedDependency[Visit], limit: FromQuery[Limit] = PAGE_LENGTH, after: FromQuery[After | None] = None
+    visit: NamedDependency[Visit], limit: Limit = PAGE_LENGTH, after: After = None
 ) -> Page[MemberHours]:
     """The hours of all members, by name, for the treasurer."""
     actor = visit.member_with(READ)
@@ -283,9 +292,11 @@ async def prove_ledger(visit: NamedDependency[Visit]) -> Response[ProofResult]:
 
 
 @api_get(f"{COOPERATIVE}/treasury/proofs", operation_id="proofs", summary="The last proofs of the ledger")
-async def proofs(visit: NamedDependency[Visit], limit: FromQuery[Limit] = PAGE_LENGTH) -> list[ProofResult]:
+async def proofs(visit: NamedDependency[Visit], limit: Limit = PAGE_LENGTH) -> list[ProofResult]:
     """The last proofs, newest first, for the treasurer and the managers."""
-    return [_result(one) for one in await proof_verbs.proofs(visit.db, actor=visit.member_with(READ), limit=limit)]
+    return [
+        _result(one) for one in await proof_verbs.proofs(visit.db, actor=visit.member_with(READ), limit=limit)
+    ]
 
 
 @api_get(

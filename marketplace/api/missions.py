@@ -3,7 +3,6 @@
 from typing import Annotated, Final
 from uuid import UUID
 
-import msgspec
 from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -23,7 +22,7 @@ MISSIONS: Final = "/{cooperative:str}/missions"
 MISSION: Final = MISSIONS + "/{mission_id:uuid}"
 # "state" is a name that Litestar keeps for itself.
 InState = Annotated[MissionState | None, QueryParameter(name="state", description="Another state than open.")]
-TerritoryCode = Annotated[str, msgspec.Meta(max_length=3)]
+TerritoryCode = Annotated[str | None, QueryParameter(max_length=3, pattern=r"^[0-9AB]*$")]
 
 
 class NewMission(MissionTerms, frozen=True, kw_only=True):
@@ -64,10 +63,10 @@ async def open_missions(
     kind: FromQuery[MissionKind | None] = None,
     place: FromQuery[MissionPlace | None] = None,
     skill: FromQuery[UUID | None] = None,
-    territory: FromQuery[TerritoryCode | None] = None,
+    territory: TerritoryCode = None,
     mine: FromQuery[bool] = False,  # noqa: FBT002 (a query parameter, named in every call)
-    limit: FromQuery[Limit] = PAGE_LENGTH,
-    after: FromQuery[After | None] = None,
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
 ) -> Page[MissionSummary]:
     """List the open missions, or those of another state. Without a sign-in: the public ones, no names."""
     return await list_missions(

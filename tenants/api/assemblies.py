@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from tenants import assemblies as verbs
@@ -153,8 +153,8 @@ def shown(visit: Visit, recorded: Recorded) -> AssemblyShown:
 @api_get(ASSEMBLIES, operation_id="assemblies", summary="List assemblies", public=True)
 async def assemblies(
     visit: NamedDependency[Visit],
-    limit: FromQuery[Limit] = PAGE_LENGTH,
-    after: FromQuery[After | None] = None,
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
 ) -> Page[AssemblySummary]:
     """List assemblies, the last recorded first: those in force, and drafts for those who sign."""
     cursor = decode_cursor(after, (UUID,))

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import msgspec
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 
 from tenants import audit
 from tenants.platform.web import PAGE_LENGTH, After, Limit, Page, api_get, decode_cursor, encode_cursor
 from tenants.visit import Visit
 
-ActionPrefix = Annotated[str, msgspec.Meta(max_length=100)]
+ActionPrefix = Annotated[str | None, QueryParameter(max_length=100, pattern=r"^[a-z_:]*$")]
 
 
 class EntryShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,13 +29,13 @@ class EntryShown(msgspec.Struct, frozen=True, kw_only=True):
 @api_get("/{cooperative:str}/treasury/audit", operation_id="audit_entries", summary="Read the audit trail")
 async def audit_entries(
     visit: NamedDependency[Visit],
-    action: FromQuery[ActionPrefix | None] = None,
+    action: ActionPrefix = None,
     member: FromQuery[UUID | None] = None,
     subject: FromQuery[UUID | None] = None,
     since: FromQuery[date | None] = None,
     until: FromQuery[date | None] = None,
-    limit: FromQuery[Limit] = PAGE_LENGTH,
-    after: FromQuery[After | None] = None,
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
 ) -> Page[EntryShown]:
     """Read who did what, newest first; ``action`` may be the beginning of one."""
     cursor = decode_cursor(after, (UUID,))

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 
 from tenants import invitations as verbs
 from tenants.invitations import Invitation
@@ -61,8 +61,8 @@ def as_invited(invitation: Invitation, display_name: str, email: str) -> Invited
 @api_get(INVITATIONS, operation_id="pending_invitations", summary="List unanswered invitations")
 async def pending_invitations(
     visit: NamedDependency[Visit],
-    limit: FromQuery[Limit] = PAGE_LENGTH,
-    after: FromQuery[After | None] = None,
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
 ) -> Page[Invited]:
     """List the invitations nobody has answered, newest first; managers only."""
     actor = visit.member_with("governance:read")

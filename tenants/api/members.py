@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from tenants import memberships as verbs
 from tenants.actors import Actor
@@ -25,7 +25,7 @@ MEMBER: Final = MEMBERS + "/{membership_id:uuid}"
 InState = Annotated[
     MembershipState, QueryParameter(name="state", description="Others than active: managers only.")
 ]
-Search = Annotated[str, msgspec.Meta(max_length=DISPLAY_NAME_LENGTH, pattern=LINE_PATTERN)]
+Search = Annotated[str, QueryParameter(max_length=DISPLAY_NAME_LENGTH, pattern=LINE_PATTERN)]
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +81,10 @@ async def me(visit: NamedDependency[Visit]) -> Me:
 @api_get(MEMBERS, operation_id="members", summary="List members by name")
 async def members(
     visit: NamedDependency[Visit],
-    search: FromQuery[Search] = "",
+    search: Search = "",
     in_state: InState = MembershipState.ACTIVE,
-    limit: FromQuery[Limit] = PAGE_LENGTH,
-    after: FromQuery[After | None] = None,
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
 ) -> Page[Member]:
     """List the active members, or (managers) those in another state, by name."""
     actor = visit.member_with("profile:read")

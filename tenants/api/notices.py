@@ -60,8 +60,8 @@ def shown(visit: Visit, notice: verbs.Notice) -> NoticeShown:
 async def notices(
     visit: NamedDependency[Visit],
     unread: FromQuery[bool] = False,  # noqa: FBT002 (a query parameter, named in every call)
-    limit: FromQuery[Limit] = PAGE_LENGTH,
-    after: FromQuery[After | None] = None,
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
 ) -> Page[NoticeShown]:
     """List one's own notices, newest first; only the unread ones when asked."""
     actor = visit.member_with("profile:read")

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import msgspec
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
 
 from tenants.platform.web import PAGE_LENGTH, After, Limit, Page, api_get, decode_cursor, encode_cursor
 from tenants.register import published, register_lines
@@ -30,8 +29,8 @@ class PublishedLine(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def register(
     visit: NamedDependency[Visit],
-    limit: FromQuery[Limit] = PAGE_LENGTH,
-    after: FromQuery[After | None] = None,
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
 ) -> Page[PublishedLine]:
     """Read decisions, newest first. The whole chain at once is at ``/{cooperative}/register.json``."""
     cursor = decode_cursor(after, (int,))

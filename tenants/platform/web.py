@@ -18,7 +18,7 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import SecurityRequirement
-from msgspec import Meta
+from litestar.params import QueryParameter
 
 from tenants.platform.errors import Refusal, Unreadable
 from tenants.platform.words import current_locale
@@ -28,9 +28,9 @@ T = TypeVar("T")
 PROBLEM_JSON: Final = "application/problem+json"
 PAGE_LENGTH: Final = 20
 
-Limit = Annotated[int, Meta(ge=1, le=100)]
+Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 """How many items a page of a list holds."""
-After = Annotated[str, Meta(max_length=400, pattern=r"^[A-Za-z0-9_-]*$")]
+After = Annotated[str | None, QueryParameter(max_length=400, pattern=r"^[A-Za-z0-9_-]*$")]
 """The ``next`` of the page before."""
 
 
@@ -100,7 +100,9 @@ _REFUSED: Final[Mapping[int, str]] = {
 
 def _responses(statuses: Iterable[int]) -> dict[int, ResponseSpec]:
     return {
-        status: ResponseSpec(Problem, generate_examples=False, description=_REFUSED[status], media_type=PROBLEM_JSON)
+        status: ResponseSpec(
+            Problem, generate_examples=False, description=_REFUSED[status], media_type=PROBLEM_JSON
+        )
         for status in statuses
     }
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, QueryParameter
 
 from tenants.actors import Role
 from tenants.memberships import member
@@ -21,7 +21,8 @@ from timebank.ledger.transfers import reverse_transfer
 from timebank.pages.moves import counterparty, mission_of, said
 
 MOVES_ON_A_PAGE = 30
-Version = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Version = Annotated[int | None, QueryParameter(ge=0, le=2**53)]
+"""The version before which to read on."""
 
 
 class Reversal(msgspec.Struct, frozen=True):
@@ -31,14 +32,14 @@ class Reversal(msgspec.Struct, frozen=True):
 
 
 @get("/{cooperative:str}/hours", include_in_schema=False)
-async def hours_page(visit: NamedDependency[Visit], before: FromQuery[Version | None] = None) -> Response[str]:
+async def hours_page(visit: NamedDependency[Visit], before: Version = None) -> Response[str]:
     """Show the reader's own account."""
     return await _account_page(visit, visit.actor.member, before)
 
 
 @get("/{cooperative:str}/hours/of/{membership_id:uuid}", include_in_schema=False)
 async def member_hours_page(
-    visit: NamedDependency[Visit], membership_id: FromPath[UUID], before: FromQuery[Version | None] = None
+    visit: NamedDependency[Visit], membership_id: FromPath[UUID], before: Version = None
 ) -> Response[str]:
     """Show a member's account to the treasurer."""
     return await _account_page(visit, membership_id, before)
@@ -92,7 +93,15 @@ async def member_hours_csv(visit: NamedDependency[Visit], membership_id: FromPat
 
 def statement_csv(name: str, whole: Statement) -> Response[bytes]:
     """A statement as CSV, newest first: minutes are integers, and opening + moves = closing."""
-    header = [_("Date"), _("Avec"), _("Quoi"), _("Motif"), _("Minutes"), _("Solde en minutes"), _("Identifiant")]
+    header = [
+        _("Date"),
+        _("Avec"),
+        _("Quoi"),
+        _("Motif"),
+        _("Minutes"),
+        _("Solde en minutes"),
+        _("Identifiant"),
+    ]
     rows = [
         (
             local(move.posted_at).isoformat(timespec="seconds"),
@@ -115,11 +124,11 @@ async def reverse(visit: NamedDependency[Visit], transfer_id: FromPath[UUID]) ->
 
     async def work() -> Done:
         await reverse_transfer(visit.db, actor=visit.actor, transfer_id=transfer_id, reason=form.data.reason)
-        return Done(f"/{visit.slug}/hours", _("Ces heures ont été rendues. Le mouvement d'origine reste visible."))
+        return Done(
+            f"/{visit.slug}/hours", _("Ces heures ont été rendues. Le mouvement d'origine reste visible.")
+        )
 
-    return await visit.submit(
-        form, work, otherwise=lambda: _reverse_page(visit, transfer_id, form)
-    )
+    return await visit.submit(form, work, otherwise=lambda: _reverse_page(visit, transfer_id, form))
 
 
 @get("/{cooperative:str}/hours/transfers/{transfer_id:uuid}/reverse", include_in_schema=False)

@@ -13,7 +13,10 @@ SENTENCES = {
     POT_GRANT: (N_("Reçu de la caisse solidaire"), N_("Accordé à {name}")),
     "mission": (N_("Mission pour {name}"), N_("Mission confiée à {name}")),
 }
-REVERSED = (N_("Annulation : {name} vous rend ces heures"), N_("Annulation : vous rendez ces heures à {name}"))
+REVERSED = (
+    N_("Annulation : {name} vous rend ces heures"),
+    N_("Annulation : vous rendez ces heures à {name}"),
+)
 OTHERWISE = (N_("Reçu de {name}"), N_("Donné à {name}"))
 
 

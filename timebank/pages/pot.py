@@ -1,12 +1,11 @@
 """The solidarity pot: what it has, giving to it, and (for its stewards) granting from it."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
 
 from tenants.actors import Role
 from tenants.memberships import members
@@ -18,12 +17,11 @@ from timebank.gifts import give, give_from_pot
 from timebank.ledger.accounts import hours_account_of, pot_of
 from timebank.ledger.statements import standing, statement
 from timebank.pages.giving import OptionalWords, Words
-from timebank.pages.hours import MOVES_ON_A_PAGE
+from timebank.pages.hours import MOVES_ON_A_PAGE, Version
 from timebank.pages.moves import counterparty, said
 from timebank.treasury import pot_balance
 
 MEMBERS_TO_CHOOSE_FROM = 500
-Version = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class PotGift(msgspec.Struct, frozen=True):
@@ -42,7 +40,7 @@ class PotGrant(msgspec.Struct, frozen=True):
 
 
 @get("/{cooperative:str}/pot", include_in_schema=False)
-async def pot_page(visit: NamedDependency[Visit], before: FromQuery[Version | None] = None) -> Response[str]:
+async def pot_page(visit: NamedDependency[Visit], before: Version = None) -> Response[str]:
     """Show the pot; its keepers also see every move."""
     return await _page(visit, before=before)
 

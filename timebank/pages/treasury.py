@@ -57,7 +57,13 @@ async def proof_page(visit: NamedDependency[Visit], proof_id: FromPath[UUID]) ->
 async def accounts_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
     """Download every member's balance, for the treasurer."""
     balances = await member_balances(visit.db, actor=visit.actor, limit=None)
-    header = [_("Membre"), _("Solde en minutes"), _("Retenu en minutes"), _("Compte ouvert"), _("Identifiant")]
+    header = [
+        _("Membre"),
+        _("Solde en minutes"),
+        _("Retenu en minutes"),
+        _("Compte ouvert"),
+        _("Identifiant"),
+    ]
     rows = [
         (one.name, one.balance, one.held, _("oui") if one.is_open else _("non"), str(one.membership_id))
         for one in balances
