@@ -40,6 +40,11 @@ class Invitation(Base):
         ForeignKeyConstraint(["tenant_id", "membership_id"], ["memberships.tenant_id", "memberships.id"]),
         ForeignKeyConstraint(["tenant_id", "invited_by"], ["memberships.tenant_id", "memberships.id"]),
         Index("ix_invitations_token_hash", "token_hash", postgresql_where=text("token_hash IS NOT NULL")),
+        Index(
+            "ix_invitations_previous_token_hash",
+            "previous_token_hash",
+            postgresql_where=text("previous_token_hash IS NOT NULL"),
+        ),
         Index("ix_invitations_tenant_id_membership_id", "tenant_id", "membership_id"),
         CheckConstraint("token_hash IS NULL OR octet_length(token_hash) = 32", name="token_hash_is_sha256"),
         CheckConstraint(f"char_length(message) <= {MESSAGE_LENGTH}", name="message_length"),
@@ -51,6 +56,9 @@ class Invitation(Base):
     invited_by: Mapped[MembershipId | None]
     message: Mapped[str] = mapped_column(server_default="")
     token_hash: Mapped[bytes | None]
+    # The link made before, which goes on working: the operator may hand one over while another is mailed, and
+    # a mail may leave twice.
+    previous_token_hash: Mapped[bytes | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '14 days'"))
@@ -149,7 +157,7 @@ async def pending_invitations(
 
 
 async def resend_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UUID) -> Invitation:
-    """Mail an invitation once more, good for 14 days again; the link mailed before stops working.
+    """Mail an invitation once more, good for 14 days again; the links made before stop working.
 
     Raises JustMailed within 10 minutes of the last time, NotFound.
     """
@@ -159,6 +167,7 @@ async def resend_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UU
     if invitation.sent_at is not None and now - invitation.sent_at < PAUSE:
         raise JustMailed(wait_minutes=int(PAUSE.total_seconds()) // 60)
     invitation.expires_at = now + GOOD_FOR
+    invitation.token_hash = invitation.previous_token_hash = None
     await audit.record(db, actor=actor, action="tenants:invitation:sent_again", subject_id=invitation.id)
     await emit(db, MemberInvited(tenant_id=actor.tenant_id, invitation_id=invitation.id))
     return invitation
@@ -203,7 +212,7 @@ async def stamp_invitation(db: AsyncSession, *, tenant_id: CooperativeId, invita
             Invitation.id == invitation_id,
             Invitation.consumed_at.is_(None),
         )
-        .values(token_hash=hashed, sent_at=func.now())
+        .values(token_hash=hashed, previous_token_hash=Invitation.token_hash, sent_at=func.now())
     )
     stamped = (await db.execute(statement.returning(Invitation.id))).one_or_none()
     return token if stamped else None

@@ -217,7 +217,7 @@ AS $$
     JOIN memberships m ON m.tenant_id = i.tenant_id AND m.id = i.membership_id
     JOIN cooperatives c ON c.tenant_id = i.tenant_id
     LEFT JOIN memberships host ON host.tenant_id = i.tenant_id AND host.id = i.invited_by
-    WHERE i.token_hash = p_token_hash AND i.consumed_at IS NULL AND i.expires_at > now()
+    WHERE (i.token_hash = p_token_hash OR i.previous_token_hash = p_token_hash) AND i.consumed_at IS NULL AND i.expires_at > now()
       AND m.state = 'invited'
 $$;
 

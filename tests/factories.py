@@ -5,9 +5,11 @@ Each test founds its own cooperative and commits for real. This file must never 
 
 import itertools
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 # Declared before any founding act, which fixes every rule.
 import marketplace.rules  # noqa: F401
@@ -15,7 +17,7 @@ import timebank.rules  # noqa: F401
 from tenants.actors import Actor, Role
 from tenants.cooperatives import LegalProfile
 from tenants.founding import found_cooperative as found
-from tenants.invitations import invite_member, stamp_invitation
+from tenants.invitations import Invitation, invite_member, stamp_invitation
 from tenants.joining import accept_invitation
 from tenants.mandates import give_mandate as give
 from tenants.platform.database import Database
@@ -83,11 +85,8 @@ async def found_cooperative(
             founder_email=email,
             rules=rules,
         )
-        token = await stamp_invitation(db, tenant_id=cooperative.tenant_id, invitation_id=invitation.id)
-    assert token is not None
-    manager = await _join(
-        database, slug, token, "Fanny Fondatrice", email, password, frozenset({Role.MANAGER})
-    )
+        manager = await _join(db, invitation, slug, "Fanny Fondatrice", email, password)
+    manager = replace(manager, roles=frozenset({Role.MANAGER}))
     return Founded(cooperative.tenant_id, slug, manager)
 
 
@@ -105,34 +104,19 @@ async def join_member(
     email = email or f"membre-{number}@{cooperative.slug}.example"
     async with database.begin(tenant=cooperative.tenant_id) as db:
         invitation = await invite_member(db, actor=cooperative.manager.actor, email=email, display_name=name)
-        token = await stamp_invitation(db, tenant_id=cooperative.tenant_id, invitation_id=invitation.id)
-    assert token is not None
-    return await _join(database, cooperative.slug, token, name, email, password, frozenset())
+        return await _join(db, invitation, cooperative.slug, name, email, password)
 
 
 async def _join(
-    database: Database,
-    slug: str,
-    token: str,
-    name: str,
-    email: str,
-    password: str | None,
-    roles: frozenset[Role],
+    db: AsyncSession, invitation: Invitation, slug: str, name: str, email: str, password: str | None
 ) -> Member:
-    async with database.begin() as db:
-        joined = await accept_invitation(
-            db, token=token, person_id=None, display_name=name, password=password
-        )
+    """Accept at once, in the transaction that invites: a worker that runs beside finds nothing left to mail."""
+    token = await stamp_invitation(db, tenant_id=invitation.tenant_id, invitation_id=invitation.id)
+    assert token is not None
+    joined = await accept_invitation(db, token=token, person_id=None, display_name=name, password=password)
     assert joined.opened is not None
     return Member(
-        joined.tenant_id,
-        slug,
-        joined.membership_id,
-        joined.person_id,
-        name,
-        email,
-        joined.opened.token,
-        roles,
+        joined.tenant_id, slug, joined.membership_id, joined.person_id, name, email, joined.opened.token
     )
 
 
@@ -143,7 +127,7 @@ async def give_mandate(
     until = date.today() + timedelta(days=days)  # noqa: DTZ011 (any day far enough)
     async with database.begin(tenant=cooperative.tenant_id) as db:
         await give(db, actor=cooperative.manager.actor, membership_id=member.id, role=role, until=until)
-    return Member(**{**vars(member), "roles": member.roles | {role}})
+    return replace(member, roles=member.roles | {role})
 
 
 async def sign_in(database: Database, member: Member) -> str:

@@ -178,19 +178,23 @@ async def test_an_old_a_replaced_and_a_withdrawn_link_are_refused_alike(
     database: Database, db_as: OpenAs
 ) -> None:
     coop = await factories.found_cooperative(database)
+    manager = coop.manager.actor
+
+    async def newest() -> Invitation:
+        async with database.begin(tenant=coop.tenant_id) as db:
+            return (await pending_invitations(db, actor=manager))[0][0]
+
     old = await invite(database, coop, f"vieux@{coop.slug}.example")
     async with db_as("owner", tenant=coop.tenant_id) as db:
-        await db.execute(
-            text("UPDATE invitations SET expires_at = now() - interval '1 second' WHERE consumed_at IS NULL")
-        )
+        await db.execute(text("UPDATE invitations SET expires_at = now() - interval '1 second'"))
     replaced = await invite(database, coop, f"remplace@{coop.slug}.example")
+    async with db_as("owner", tenant=coop.tenant_id) as db:
+        await db.execute(text("UPDATE invitations SET sent_at = now() - interval '1 hour'"))
     async with database.begin(tenant=coop.tenant_id) as db:
-        invitation = (await pending_invitations(db, actor=coop.manager.actor))[0][0]
-        await stamp_invitation(db, tenant_id=coop.tenant_id, invitation_id=invitation.id)
+        await resend_invitation(db, actor=manager, invitation_id=(await newest()).id)
     withdrawn = await invite(database, coop, f"retire@{coop.slug}.example")
     async with database.begin(tenant=coop.tenant_id) as db:
-        invitation = (await pending_invitations(db, actor=coop.manager.actor))[0][0]
-        await withdraw_invitation(db, actor=coop.manager.actor, invitation_id=invitation.id)
+        await withdraw_invitation(db, actor=manager, invitation_id=(await newest()).id)
         left = await db.scalar(
             select(func.count()).where(Membership.contact_email == f"retire@{coop.slug}.example")
         )
@@ -199,6 +203,20 @@ async def test_an_old_a_replaced_and_a_withdrawn_link_are_refused_alike(
         async with database.begin() as db:
             with pytest.raises(InvitationExpired):
                 await accept_invitation(db, token=token, person_id=None)
+
+
+async def test_a_link_handed_over_still_works_when_the_mail_makes_another(database: Database) -> None:
+    coop = await factories.found_cooperative(database)
+    handed = await invite(database, coop, f"deux-liens@{coop.slug}.example")
+    async with database.begin(tenant=coop.tenant_id) as db:
+        ((invitation, _invited),) = await pending_invitations(db, actor=coop.manager.actor)
+        mailed = await stamp_invitation(db, tenant_id=coop.tenant_id, invitation_id=invitation.id)
+    assert mailed
+    async with database.begin() as db:
+        await accept_invitation(db, token=handed, person_id=None)
+    async with database.begin() as db:
+        with pytest.raises(InvitationExpired):
+            await accept_invitation(db, token=mailed, person_id=None)
 
 
 async def test_resending_waits_ten_minutes_and_then_mails_again(database: Database, db_as: OpenAs) -> None:
