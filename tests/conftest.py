@@ -4,7 +4,6 @@ Each run has its own servers in its own temporary folder. Tests run as role `app
 never hold a factory (``tests/factories.py``) nor a fixture that only one package needs.
 """
 
-import importlib
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,7 +15,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace import schema
-from tenants.platform.database import Base, Database
+from tenants.platform.database import Database
 from tenants.platform.embedded import Servers, embedded_servers
 from tenants.platform.settings import Settings
 from tests.running import Running, running
@@ -47,37 +46,8 @@ def settings(servers: Servers) -> Settings:
 async def migrated(settings: Settings) -> Settings:
     """The settings, once the database is at the newest version."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    await _create_all_until_there_is_a_baseline(settings)  # REMOVE, with the function, once 0001 exists.
     await schema.migrate(settings, report=lambda _line: None)
     return settings
-
-
-async def _create_all_until_there_is_a_baseline(settings: Settings) -> None:
-    if any((schema.MIGRATIONS / "versions").glob("[0-9]*.py")):
-        return
-    await schema.make_roles(settings)
-    await schema.with_tables(
-        settings,
-        lambda connection: connection.exec_driver_sql("CREATE EXTENSION btree_gist"),
-    )
-    for module in schema.table_modules():
-        try:
-            importlib.import_module(module)
-        except (ImportError, NameError, SyntaxError, TypeError) as error:
-            print(f"Left out while it is being written: {module}: {error!r}")  # noqa: T201
-    tables = dict(Base.metadata.tables)
-    while broken := [
-        name
-        for name, table in tables.items()
-        if any(key.target_fullname.rpartition(".")[0] not in tables for key in table.foreign_keys)
-    ]:
-        for name in broken:
-            print(f"Left out while it is being written: table {name}")  # noqa: T201
-            tables.pop(name)
-    await schema.with_tables(
-        settings,
-        lambda connection: Base.metadata.create_all(connection, tables=list(tables.values())),
-    )
 
 
 @pytest.fixture(scope="session")
