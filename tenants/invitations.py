@@ -138,9 +138,9 @@ async def write_invitation(
 
 
 async def pending_invitations(
-    db: AsyncSession, *, actor: Actor, before: UUID | None = None, limit: int = 20
+    db: AsyncSession, *, actor: Actor, before: UUID | None = None, limit: int | None = 20
 ) -> Sequence[tuple[Invitation, Membership]]:
-    """List invitations nobody has answered, newest first; ``before`` is the last id read. A manager's list."""
+    """List unanswered invitations, newest first; ``before`` is the last id read. A manager's list."""
     actor.must_hold(Role.MANAGER)
     query = (
         select(Invitation, Membership)

@@ -18,7 +18,7 @@ from tenants.invitations import (
 from tenants.pages.members import Name
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.inputs import PROSE_PATTERN, Email
-from tenants.platform.web import PAGE_LENGTH, decode_cursor, encode_cursor
+from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
 from tenants.platform.words import _
 from tenants.visit import Visit
 
@@ -51,6 +51,24 @@ async def show(visit: Visit, form: Form[Any], after: str = "") -> Response[str]:
         invitations=shown,
         after=encode_cursor(shown[-1][0].id) if len(found) > PAGE_LENGTH else "",
     )
+
+
+@get("/{cooperative:str}/invitations.csv", include_in_schema=False)
+async def invitations_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download the invitations nobody has answered; a manager's."""
+    found = await pending_invitations(visit.db, actor=visit.actor, limit=None)
+    header = [_("Nom"), _("Courriel"), _("Envoyée"), _("Vaut jusqu'au"), _("Identifiant")]
+    rows = [
+        (
+            invited.display_name,
+            invited.contact_email,
+            invitation.sent_at.date().isoformat() if invitation.sent_at else "",
+            invitation.expires_at.date().isoformat(),
+            str(invitation.id),
+        )
+        for invitation, invited in found
+    ]
+    return csv_response(f"{visit.slug}-invitations.csv", header, rows)
 
 
 @post("/{cooperative:str}/invitations", include_in_schema=False)

@@ -13,6 +13,7 @@ from tenants.actors import Role
 from tenants.mandates import end_mandate, give_mandate, mandates_in_force
 from tenants.memberships import members
 from tenants.platform.forms import Done, Form, Nothing
+from tenants.platform.web import csv_response
 from tenants.platform.words import _
 from tenants.roles import ROLE_TITLES, ROLE_WORDS
 from tenants.visit import Visit
@@ -47,6 +48,24 @@ async def show(visit: Visit, form: Form[Any]) -> Response[str]:
         roles=[(str(role), _(title)) for role, title in ROLE_TITLES.items()],
         choices=[(one.id, one.display_name) for one in choices],
     )
+
+
+@get("/{cooperative:str}/mandates.csv", include_in_schema=False)
+async def mandates_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download the mandates that hold now or begin later."""
+    found = await mandates_in_force(visit.db, actor=visit.actor)
+    header = [_("Mandat"), _("Nom"), _("À partir du"), _("Jusqu'au"), _("Identifiant")]
+    rows = [
+        (
+            _(ROLE_TITLES[mandate.role]),
+            name,
+            mandate.term.lower.date().isoformat() if mandate.term.lower else "",
+            mandate.last_moment.date().isoformat(),
+            str(mandate.id),
+        )
+        for mandate, name in found
+    ]
+    return csv_response(f"{visit.slug}-mandates.csv", header, rows)
 
 
 @post("/{cooperative:str}/mandates", include_in_schema=False)

@@ -192,3 +192,17 @@ async def test_names_are_sorted_and_found_without_regard_to_case_and_accents(
     for search in ("%", "_", "/"):
         listed = (await client.get(f"/{coop.slug}/members", params={"search": search})).text
         assert "Anna" not in listed
+
+
+async def test_mandates_and_invitations_download_as_tables(database: Database, browser: Browser) -> None:
+    coop = await factories.found_cooperative(database)
+    member = await factories.join_member(database, coop)
+    manager = browser(coop.manager)
+    await manager.post(
+        f"/{coop.slug}/invitations", data={"display_name": "=1+1", "email": "formule@example.org"}
+    )
+    mandates = (await browser(member).get(f"/{coop.slug}/mandates.csv")).text.splitlines()
+    assert [line.split(";")[:2] for line in mandates[1:]] == [["Gestion", "Fanny Fondatrice"]]
+    invitations = (await manager.get(f"/{coop.slug}/invitations.csv")).text.splitlines()
+    assert invitations[1].startswith("'=1+1;formule@example.org")
+    assert (await browser(member).get(f"/{coop.slug}/invitations.csv")).status_code == 403
