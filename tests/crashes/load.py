@@ -10,14 +10,15 @@ import httpx
 
 from tests.crashes.stage import Cooperative
 
-CLIENTS = 6
-PAUSE_SECONDS = 0.01
+# Modest: a machine that is busy with other things must still keep up with what it sets off.
+CLIENTS = 4
+PAUSE_SECONDS = 0.04
 TRY_AGAIN_SECONDS = 0.05
 LONGEST_OUTAGE_SECONDS = 40.0
 
 
 class Load:
-    """While the block runs, six clients transfer one minute after the other.
+    """While the block runs, four clients transfer one minute after the other.
 
     A client that gets no answer, or one that says nothing about the transfer (5xx), sends the same request
     with the same key until it is answered. On leaving, every request that was begun has an answer.

@@ -14,7 +14,8 @@ from tenants.platform.processes import Child
 from tests.crashes.load import Load
 from tests.crashes.stage import HEARTBEAT_SECONDS, Cooperative, Stage
 
-SLOW = 0.7
+# Less than a third of the heartbeat, which is as long as a job may take.
+SLOW = 1.0
 
 
 async def test_postgres_is_killed(stage: Stage, cooperative: Cooperative) -> None:
@@ -22,7 +23,7 @@ async def test_postgres_is_killed(stage: Stage, cooperative: Cooperative) -> Non
         await stage.crash_postgres()
         await asyncio.sleep(0.5)
         await asyncio.to_thread(stage.servers.start_postgres)
-        await load.reach(50)
+        await load.reach(30)
     assert load.tried_again > 0
     await stage.drained(cooperative)
     await stage.check(cooperative, load.acknowledged)
@@ -32,7 +33,7 @@ async def test_the_web_server_is_killed(stage: Stage, cooperative: Cooperative) 
     async with Load(stage.base_url, cooperative) as load:
         await asyncio.to_thread(stage.web.kill)
         stage.web.start()
-        await load.reach(50)
+        await load.reach(30)
     assert load.tried_again > 0
     await stage.drained(cooperative)
     await stage.check(cooperative, load.acknowledged)
@@ -40,11 +41,10 @@ async def test_the_web_server_is_killed(stage: Stage, cooperative: Cooperative) 
 
 async def test_the_worker_is_killed(stage: Stage, cooperative: Cooperative) -> None:
     async with Load(stage.base_url, cooperative) as load:
-        for _ in range(2):
-            await stage.reach_marks(cooperative, len(await stage.marked(cooperative)) + 10)
-            await asyncio.to_thread(stage.worker.kill)
-            stage.worker.start()
-            await load.reach(50)
+        await stage.reach_marks(cooperative, 10)
+        await asyncio.to_thread(stage.worker.kill)
+        stage.worker.start()
+        await load.reach(30)
     await stage.drained(cooperative)
     await stage.check(cooperative, load.acknowledged)
 
@@ -62,10 +62,9 @@ async def test_valkey_forgets_everything(stage: Stage, cooperative: Cooperative)
 async def test_valkey_is_gone_for_seconds(stage: Stage, cooperative: Cooperative) -> None:
     async with Load(stage.base_url, cooperative) as load:
         await asyncio.to_thread(stage.servers.valkey.kill)
-        await asyncio.sleep(4)
         before = len(load.acknowledged)
-        await load.reach(50)
-        assert before > 100, "writes go on"
+        await asyncio.sleep(4)
+        assert len(load.acknowledged) >= before + 20, "writes go on"
         await asyncio.to_thread(stage.servers.start_valkey)
         await load.reach(20)
     assert load.tried_again == 0
@@ -100,12 +99,9 @@ async def test_a_worker_told_to_stop_finishes_what_it_has_begun(
     stage: Stage, cooperative: Cooperative
 ) -> None:
     await stage.pace(SLOW)
-    load = Load(stage.base_url, cooperative)
-    await load.transfer(3)
-    await _until_at_work(stage)
+    load = await _begin(stage, cooperative)
     await asyncio.to_thread(stage.worker.stop)
     assert stage.worker.ending == "ended with code 0"
-    assert await stage.failed_attempts(cooperative) == 0
     assert await stage.marked(cooperative) != []
     await stage.pace(0)
     stage.worker.start()
@@ -121,7 +117,7 @@ async def test_planted_a_commit_that_does_not_wait_for_the_disk_loses_what_was_a
 ) -> None:
     await _commits_wait(stage, wait=False)
     async with Load(stage.base_url, cooperative) as load:
-        await load.reach(50)
+        await load.reach(30)
         await stage.crash_postgres()
         await asyncio.to_thread(stage.servers.start_postgres)
     await _commits_wait(stage, wait=True)
@@ -145,6 +141,7 @@ async def test_planted_a_handler_that_claims_nothing_does_its_work_twice(
         stage.worker.start()
     with pytest.raises(AssertionError):
         await stage.check(cooperative, load.acknowledged)
+    await stage.forget_events(cooperative)
 
 
 async def test_planted_a_worker_that_is_not_fenced_keeps_its_hold_on_the_event(
@@ -157,31 +154,33 @@ async def test_planted_a_worker_that_is_not_fenced_keeps_its_hold_on_the_event(
         await _freeze(stage, cooperative, unfenced)
         stage.worker.start()
         with pytest.raises(TimeoutError):
-            await stage.reach_marks(cooperative, 1, seconds=2.5 * HEARTBEAT_SECONDS)
+            await stage.reach_marks(cooperative, 1, seconds=1.5 * HEARTBEAT_SECONDS)
     finally:
-        os.killpg(unfenced.pid, signal.SIGCONT)
-        await asyncio.to_thread(unfenced.stop)
+        await asyncio.to_thread(unfenced.kill)
 
 
 # --- How it is done -----------------------------------------------------------------------------------------
 
 
 async def _freeze(stage: Stage, cooperative: Cooperative, worker: Child) -> Load:
-    """Stop the worker in the middle of handling three transfers, with its transactions open."""
-    await stage.pace(SLOW)
-    load = Load(stage.base_url, cooperative)
-    await load.transfer(3)
-    await _until_at_work(stage)
+    """Stop the worker in the middle of its job, with its transaction open."""
+    load = await _begin(stage, cooperative)
     os.killpg(worker.pid, signal.SIGSTOP)
     assert await stage.marked(cooperative) == []
     return load
 
 
-async def _until_at_work(stage: Stage) -> None:
-    """Wait until a subscriber stands between its claim and its mark, and has only just begun."""
-    async with asyncio.timeout(10):
+async def _begin(stage: Stage, cooperative: Cooperative) -> Load:
+    """Make one transfer, and return when a subscriber stands between its claim and its mark."""
+    await stage.pace(SLOW)
+    assert not await stage.at_work()
+    load = Load(stage.base_url, cooperative)
+    transferring = asyncio.create_task(load.transfer(1))
+    async with asyncio.timeout(20):
         while not await stage.at_work():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+    await transferring
+    return load
 
 
 async def _commits_wait(stage: Stage, *, wait: bool) -> None:

@@ -1,4 +1,4 @@
-"""The real worker, with one more subscriber that leaves a mark, and on request with a planted fault.
+"""The real worker, whose subscribers to transfers also leave a mark, and on request with a planted fault.
 
     python -m tests.crashes.worker [unclaimed|unfenced]
 
@@ -34,12 +34,14 @@ UNCLAIMED = text("""
 """)
 
 
-async def leave_mark(db: AsyncSession, event: TransfersPosted) -> None:
-    """Take as long as the test says, then note each transfer and who handled it."""
+async def tell_and_mark(db: AsyncSession, event: TransfersPosted) -> None:
+    """Take as long as the test says, note each transfer and who handled it, and do what is really done."""
     await asyncio.sleep(float(await db.scalar(PACE) or 0))
     await db.execute(
         MARK, {"tenant": event.tenant_id, "worker": os.getpid(), "transfers": list(event.transfers)}
     )
+    for subscriber in switchboard.EVENTS[TransfersPosted]:
+        await subscriber(db, event)
 
 
 class UnfencedDatabase(Database):
@@ -58,10 +60,9 @@ def main() -> None:
             mock.patch.object(worker, "Database", UnfencedDatabase).start()
         case _:
             pass
-    hears = switchboard.EVENTS.get(TransfersPosted, ())
     worker.main(
         Settings.from_environment(needed=NEEDED_TO_WORK),
-        events={**switchboard.EVENTS, TransfersPosted: (*hears, leave_mark)},
+        events={**switchboard.EVENTS, TransfersPosted: (tell_and_mark,)},
     )
 
 
