@@ -27,7 +27,14 @@ from marketplace.rounds import (
 from tenants.api import API as TENANTS_API
 from tenants.assembly_signatures import notify_rules_changed
 from tenants.cooperatives import Cooperative
-from tenants.events import AssemblySigned, MailLinkRequested, MandatesDue, MemberInvited, NoticesGiven, RuleChanged
+from tenants.events import (
+    AssemblySigned,
+    MailLinkRequested,
+    MandatesDue,
+    MemberInvited,
+    NoticesGiven,
+    RuleChanged,
+)
 from tenants.letters import mail_invitation, mail_link
 from tenants.mandate_terms import review_mandates
 from tenants.notice_mails import MailTick, mail_again, mail_notices
@@ -37,6 +44,7 @@ from tenants.platform.outbox import Event, Subscriber
 from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem
 from tenants.platform.words import _
+from tenants.rule_completion import RulebookDue, complete_rulebook
 from timebank.api import API as TIMEBANK_API
 from timebank.correspondence import prove_nightly, tell_receivers, tell_treasurers
 from timebank.events import HoldsExpired, LedgerDiffered, ProofDue, TransfersPosted
@@ -50,7 +58,7 @@ if TYPE_CHECKING:
 # --- Routes --------------------------------------------------------------------------------------------
 
 
-def routes(settings: Settings) -> Sequence[ControllerRouterHandler]:
+def routes() -> Sequence[ControllerRouterHandler]:
     """Every page and every operation of the API."""
     return [
         answer_health,
@@ -94,6 +102,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     AssemblySigned: (notify_rules_changed,),
     NoticesGiven: (mail_notices,),
     MailTick: (mail_again,),
+    RulebookDue: (complete_rulebook,),
 }
 
 
@@ -102,14 +111,13 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
 TICKS: Final[Sequence[Schedule]] = (
     Schedule("ledger_proof", ProofDue, at=time(3)),
     Schedule("mandates", MandatesDue, at=time(6)),
+    Schedule("rulebook", RulebookDue, every=timedelta(hours=1)),
     Schedule("mails_again", MailTick, every=timedelta(minutes=15)),
     Schedule("missions_day", MissionDayBegan, at=time(0, 5)),
     Schedule("missions_hour", MissionHourStruck, every=timedelta(minutes=15)),
 )
 
-ROSTER: Final = select(
-    Cooperative.tenant_id, Cooperative.time_zone, Cooperative.created_at.label("since")
-)
+ROSTER: Final = select(Cooperative.tenant_id, Cooperative.time_zone, Cooperative.created_at.label("since"))
 
 
 # --- The menu --------------------------------------------------------------------------------------------

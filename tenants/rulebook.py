@@ -206,7 +206,7 @@ async def write_founding_act(
     """Give every declared rule that has no version yet its first one, in force from this transaction on.
 
     ``values`` override defaults, by name. Called when a cooperative is founded and, for rules that a newer
-    version of the software brings, by ``archipel migrate``; a cooperative that lacks none is left as it is.
+    version of the software brings, by the clock; a cooperative that lacks none is left as it is.
     Takes the rulebook's lock, then (last) the register's head. Raises RuleOutOfBounds, RuleAgainstTheLaw.
     """
     assert RULES, "import the floors' rules before founding a cooperative"

@@ -19,6 +19,7 @@ from tenants.platform.database import Database
 from tenants.platform.errors import NotFound
 from tenants.platform.outbox import OutboxRow
 from tenants.platform.words import use_locale
+from tenants.rule_completion import RulebookDue, complete_rulebook
 from tenants.rulebook import (
     Change,
     NoRuleInForce,
@@ -31,7 +32,6 @@ from tenants.rulebook import (
     rules_in_force,
     scheduled_rules,
     value_in_force,
-    write_founding_act,
     write_versions,
 )
 from tenants.rules import RULES, Rule, RuleAgainstTheLaw, RuleOutOfBounds, Unit, declare, rule_named
@@ -189,9 +189,13 @@ async def test_a_rule_that_the_software_brings_later_gets_its_first_version_and_
     async with database.begin(tenant=coop.tenant_id) as db:
         with pytest.raises(NoRuleInForce):
             await at(db, rule="essais.exemple")
-        (version,) = await write_founding_act(db, tenant_id=coop.tenant_id)
+    due = RulebookDue(tenant_id=coop.tenant_id, due_at=datetime.now(UTC))
+    for _ in range(2):
+        async with database.begin(tenant=coop.tenant_id) as db:
+            await complete_rulebook(db, due)
+    async with database.begin(tenant=coop.tenant_id) as db:
+        (version,) = await rule_history(db, tenant_id=coop.tenant_id, rule="essais.exemple")
         assert (version.rule, version.value) == ("essais.exemple", 60)
-        assert not await write_founding_act(db, tenant_id=coop.tenant_id), "the second time changes nothing"
     async with database.begin(tenant=coop.tenant_id) as db:
         assert await value_in_force(db, rule=NAME) == 45
         (line,) = await register.register_lines(db, tenant_id=coop.tenant_id, limit=1)
