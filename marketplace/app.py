@@ -91,7 +91,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 name="static",
                 cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True),
             ),
-            *switchboard.routes(settings),
+            *switchboard.routes(),
         ],
         dependencies={"visit": Provide(open_visit)},
         exception_handlers={Exception: answer_failure},
@@ -199,8 +199,9 @@ def _database(error: BaseException | None) -> Refusal:
 
 def _route(request: Request[Any, Any, Any]) -> str:
     """The route's pattern: never the path itself, which may hold a mailed secret."""
-    handler = request.scope.get("route_handler")
-    return " ".join(sorted(handler.paths)) if handler else "unknown"
+    if "route_handler" not in request.scope:
+        return "unknown"
+    return " ".join(sorted(request.scope["route_handler"].paths))
 
 
 def _openapi() -> OpenAPIConfig:

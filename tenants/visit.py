@@ -53,7 +53,9 @@ NOTICE_LENGTH_MAX: Final = 500
 
 _ARRIVE = text("SELECT * FROM arrive(:slug, :sign_in_hash, :bearer_hash)")
 _TOUCH = text("SELECT touch_sign_in(:sign_in_id)")
-_TOUCH_TOKEN = text("UPDATE api_tokens SET last_used_at = now() WHERE tenant_id = :tenant_id AND id = :token_id")
+_TOUCH_TOKEN = text(
+    "UPDATE api_tokens SET last_used_at = now() WHERE tenant_id = :tenant_id AND id = :token_id"
+)
 
 
 class Cooperative(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +125,9 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 class Visit:
     """What a handler is given: the transaction, who reads, and how to answer."""
 
-    def __init__(self, request: Request[Any, Any, Any], house: House, db: AsyncSession, arrival: Arrival) -> None:
+    def __init__(
+        self, request: Request[Any, Any, Any], house: House, db: AsyncSession, arrival: Arrival
+    ) -> None:
         self.request = request
         self.house = house
         self.db = db
@@ -187,7 +191,7 @@ class Visit:
     @property
     def path(self) -> str:
         """The path of this page."""
-        return cast("str", self.request.scope["path"])
+        return self.request.scope["path"]
 
     @property
     def demo(self) -> bool:
@@ -219,7 +223,10 @@ class Visit:
             render(template, visit=self, **context),
             status_code=status,
             media_type="text/html",
-            headers={"cache-control": "no-store" if self.person else "no-cache", "vary": "cookie, accept-language"},
+            headers={
+                "cache-control": "no-store" if self.person else "no-cache",
+                "vary": "cookie, accept-language",
+            },
             cookies=[Cookie(NOTICE_COOKIE, value="", max_age=0, path="/")] if shows_notice else [],
         )
 
@@ -235,7 +242,9 @@ class Visit:
     def cookie(self, name: str, value: str, *, max_age: int) -> Cookie:
         """A cookie that scripts cannot read and other sites cannot send."""
         secure = self.house.settings.base_url.startswith("https:")
-        return Cookie(name, value=value, max_age=max_age, path="/", httponly=True, secure=secure, samesite="lax")
+        return Cookie(
+            name, value=value, max_age=max_age, path="/", httponly=True, secure=secure, samesite="lax"
+        )
 
     # --- Forms -------------------------------------------------------------------------------------
 
@@ -345,7 +354,9 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
         await request.body()
     slug = request.path_params.get("cooperative")
     async with house.database.begin(read_only=reading) as db:
-        row = await db.execute(_ARRIVE, {"slug": slug, "sign_in_hash": sign_in_hash, "bearer_hash": bearer_hash})
+        row = await db.execute(
+            _ARRIVE, {"slug": slug, "sign_in_hash": sign_in_hash, "bearer_hash": bearer_hash}
+        )
         arrival = msgspec.convert(row.mappings().one(), Arrival)
         db.info["tenant"], db.info["person"] = arrival.tenant_id, arrival.person_id
         visit = Visit(request, house, db, arrival)
@@ -356,7 +367,7 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
             raise NotSignedIn
         if slug is not None and not reading and visit.path.startswith("/api/"):
             # Every writing operation is a member's: a stranger is told so before their body is looked at.
-            assert visit.actor
+            must_be_a_member(visit)
         zone = visit.cooperative.time_zone if visit.cooperative else None
         with use_locale(visit.locale, zone):
             yield visit
@@ -364,6 +375,11 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
         _in_background(wake_relay(house.throttle.cache))
     if arrival.sign_in_stale:
         _in_background(_touch(house.database, arrival))
+
+
+def must_be_a_member(visit: Visit) -> None:
+    """Refuse a stranger (401) and a non-member (403) on a page that no verb guards."""
+    visit.actor.must_be(visit.actor.member)
 
 
 def _credentials(request: Request[Any, Any, Any]) -> tuple[bytes | None, bytes | None]:
@@ -408,17 +424,15 @@ def checked_key(key: str) -> str:
 def _cooperative(arrival: Arrival) -> Cooperative | None:
     if arrival.tenant_id is None:
         return None
-    assert arrival.slug and arrival.name and arrival.legal_profile and arrival.territory, "arrive() is whole"
-    assert arrival.coop_locale and arrival.time_zone and arrival.accent, "arrive() is whole"
     return Cooperative(
         tenant_id=CooperativeId(arrival.tenant_id),
-        slug=arrival.slug,
-        name=arrival.name,
-        legal_profile=arrival.legal_profile,
-        territory=arrival.territory,
-        locale=arrival.coop_locale,
-        time_zone=arrival.time_zone,
-        accent=arrival.accent,
+        slug=arrival.slug or "",
+        name=arrival.name or "",
+        legal_profile=arrival.legal_profile or "",
+        territory=arrival.territory or "",
+        locale=arrival.coop_locale or "fr",
+        time_zone=arrival.time_zone or "Europe/Paris",
+        accent=arrival.accent or "ocean",
     )
 
 

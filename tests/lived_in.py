@@ -5,6 +5,7 @@ Everything is made through the verbs. This file must never write a row by itself
 
 from datetime import date, timedelta
 
+from marketplace.mission_terms import MissionVisibility
 from marketplace.skills import add_skill
 from tenants.actors import Role
 from tenants.assemblies import Held, Resolution
@@ -33,12 +34,16 @@ async def live_in(database: Database, home: Founded) -> Member:
     await _missions(database, scene)
     await factories.api_token(database, simone, *SCOPES)
     async with database.begin(tenant=home.tenant_id) as db:
-        await post_transfer(db, actor=bidder.actor, to=simone.id, amount_minutes=HOUR, reason="Aide au déménagement")
+        await post_transfer(
+            db, actor=bidder.actor, to=simone.id, amount_minutes=HOUR, reason="Aide au déménagement"
+        )
     async with database.begin(tenant=home.tenant_id) as db:
         await give(db, actor=bidder.actor, to=None, amount_minutes=30, message="Pour la caisse")
     async with database.begin(tenant=home.tenant_id) as db:
         await add_skill(db, actor=simone.actor, name="Menuiserie")
-        await invite_member(db, actor=home.manager.actor, email=f"neuve@{home.slug}.example", display_name="Nina Neuve")
+        await invite_member(
+            db, actor=home.manager.actor, email=f"neuve@{home.slug}.example", display_name="Nina Neuve"
+        )
         await prove_ledger(db, actor=simone.actor)
         await _assembly(database, simone)
     return simone
@@ -46,7 +51,7 @@ async def live_in(database: Database, home: Founded) -> Member:
 
 async def _missions(database: Database, scene: stories.Village) -> None:
     await stories.posted(database, scene.author, publish=False, title="Brouillon")
-    await stories.posted(database, scene.author, visibility=stories.MissionVisibility.PUBLIC, title="Ouverte à tous")
+    await stories.posted(database, scene.author, visibility=MissionVisibility.PUBLIC, title="Ouverte à tous")
     open_mission = await stories.posted(database, scene.author, title="Entre nous")
     await stories.bid(database, scene.bidder, open_mission)
     await stories.agreed(database, scene, title="Convenue")

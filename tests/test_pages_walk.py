@@ -65,7 +65,13 @@ def filled(pattern: str, scene: Scene) -> list[str]:
 
 @pytest.mark.parametrize(
     ("reader", "language"),
-    [("all mandates", "fr"), ("all mandates", "en"), ("plain member", "fr"), ("stranger", "en"), ("nobody", "fr")],
+    [
+        ("all mandates", "fr"),
+        ("all mandates", "en"),
+        ("plain member", "fr"),
+        ("stranger", "en"),
+        ("nobody", "fr"),
+    ],
 )
 async def test_every_page_opens_or_is_refused(
     scene: Scene, migrated: Settings, archipel: Running, reader: str, language: str
@@ -106,6 +112,9 @@ async def test_every_page_refuses_a_broken_address_politely(
             path = pattern.replace("{cooperative}", scene.home.slug)
             for value in ("%00", "x" * 2_000, "-1", "%E2%80%AE", "..%2f..%2fetc"):
                 broken = PARAMETER.sub(value, path)
-                for address in (broken, f"{broken}?after={value}&before={value}&search={value}&state={value}&to={value}"):
+                for address in (
+                    broken,
+                    f"{broken}?after={value}&before={value}&search={value}&state={value}&to={value}",
+                ):
                     answer = await client.get(address)
                     assert answer.status_code < 500, (address[:200], answer.status_code)

@@ -55,14 +55,12 @@ async def circulation(db: AsyncSession, *, tenant_id: CooperativeId) -> Circulat
             ).where(Account.tenant_id == tenant_id, Account.unit == Unit.MINUTES)
         )
     ).one()
-    return Circulation(
-        members=row[0], owned=int(row[1]), owed=int(row[2]), held=int(row[3]), pot=int(row[4])
-    )
+    return Circulation(members=row[0], owned=int(row[1]), owed=int(row[2]), held=int(row[3]), pot=int(row[4]))
 
 
 async def pot_balance(db: AsyncSession, *, actor: Actor) -> int:
     """What the solidarity pot has, in minutes; every member may know."""
-    assert actor.tenant_id, "a pot belongs to a cooperative"
+    assert actor.membership_id or actor.is_system, "somebody asks"
     query = select(Account.balance).where(
         Account.tenant_id == actor.tenant_id, Account.id == pot_of(actor.tenant_id)
     )
@@ -70,12 +68,18 @@ async def pot_balance(db: AsyncSession, *, actor: Actor) -> int:
 
 
 async def member_balances(
-    db: AsyncSession, *, actor: Actor, after: tuple[str, UUID] | None = None, limit: int | None = ACCOUNTS_ON_A_PAGE
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    after: tuple[str, UUID] | None = None,
+    limit: int | None = ACCOUNTS_ON_A_PAGE,
 ) -> Sequence[MemberBalance]:
     """Every member's hours, by name, for the treasurer; ``limit`` None reads all, for the download."""
     actor.must_hold(Role.TREASURER)
     query = (
-        select(Membership.id, Membership.display_name, Account.balance, Account.held, Account.closed_at.is_(None))
+        select(
+            Membership.id, Membership.display_name, Account.balance, Account.held, Account.closed_at.is_(None)
+        )
         .join(Account, and_(Account.tenant_id == Membership.tenant_id, Account.id == Membership.id))
         .where(Membership.tenant_id == actor.tenant_id)
         .order_by(Membership.display_name, Membership.id)

@@ -30,13 +30,13 @@ from tenants.assembly_records import (
     correct_assembly,
     record_assembly,
 )
-from tenants.roles import ROLE_TITLES
 from tenants.memberships import count_members
 from tenants.names import display_names
 from tenants.platform.forms import Done, Form
 from tenants.platform.inputs import PROSE_PATTERN, Line
 from tenants.platform.web import PAGE_LENGTH, decode_cursor, encode_cursor
 from tenants.platform.words import N_, _
+from tenants.roles import ROLE_TITLES
 from tenants.rules import RULES
 from tenants.visit import Visit
 

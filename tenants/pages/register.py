@@ -7,9 +7,9 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from tenants.roles import ROLE_TITLES
 from tenants.platform.web import PAGE_LENGTH, decode_cursor, encode_cursor
 from tenants.register import FORMAT, RegisterLine, published, register_lines, sentence_of
+from tenants.roles import ROLE_TITLES
 from tenants.visit import Visit
 
 # Needs nothing but Python: whoever does not trust us may read it in a minute. A test runs it.

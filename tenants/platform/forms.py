@@ -46,7 +46,7 @@ class Form(Generic[StructT]):
         self.kind = kind
         names = [field.encode_name for field in msgspec.structs.fields(kind)]
         self.values: dict[str, str] = dict.fromkeys(names, "") | dict(values or {})
-        self.lists: dict[str, Sequence[str]] = {name: () for name in names} | dict(lists or {})
+        self.lists: dict[str, Sequence[str]] = dict.fromkeys(names, ()) | dict(lists or {})
         self.errors: dict[str, str] = {}
         # The macros note each field's label here, so that the summary of errors can name the field.
         self.labels: dict[str, str] = {}

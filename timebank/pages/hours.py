@@ -14,7 +14,7 @@ from tenants.platform.forms import Done, Form
 from tenants.platform.inputs import Line
 from tenants.platform.web import csv_response
 from tenants.platform.words import _, local
-from tenants.visit import Visit
+from tenants.visit import Visit, must_be_a_member
 from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.statements import Statement, standing, statement
 from timebank.ledger.transfers import reverse_transfer
@@ -134,7 +134,7 @@ async def reverse(visit: NamedDependency[Visit], transfer_id: FromPath[UUID]) ->
 @get("/{cooperative:str}/hours/transfers/{transfer_id:uuid}/reverse", include_in_schema=False)
 async def reverse_form(visit: NamedDependency[Visit], transfer_id: FromPath[UUID]) -> Response[str]:
     """Ask before giving a transfer back."""
-    assert visit.actor
+    must_be_a_member(visit)
     return _reverse_page(visit, transfer_id, visit.blank_form(Reversal))
 
 

@@ -57,7 +57,9 @@ async def test_every_table_is_under_row_level_security(db_as: OpenAs) -> None:
             assert table.forced, table.relname
             assert table.policies == ["tenant"], table.relname
         else:
-            assert table.relname in NOT_TENANTED, f"{table.relname} has neither a tenant nor a place on the list"
+            assert table.relname in NOT_TENANTED, (
+                f"{table.relname} has neither a tenant nor a place on the list"
+            )
             if NOT_TENANTED[table.relname] == "policy person":
                 assert table.forced, table.relname
                 assert table.policies == ["person"], table.relname
@@ -70,7 +72,9 @@ async def test_every_policy_compares_with_the_setting_and_calls_nothing_volatile
         )
         for policy in rows:
             column, setting = (
-                ("tenant_id", "archipel.tenant") if policy.policyname == "tenant" else ("person_id", "archipel.person")
+                ("tenant_id", "archipel.tenant")
+                if policy.policyname == "tenant"
+                else ("person_id", "archipel.person")
             )
             expected = f"({column} = (NULLIF(current_setting('{setting}'::text, true), ''::text))::uuid)"
             assert policy.qual == policy.with_check == expected, policy.tablename
@@ -149,7 +153,9 @@ async def test_without_a_tenant_no_row_of_any_cooperative_is_visible_or_writable
         readable = [
             name
             for name in tables.all()
-            if (await db.execute(text("SELECT has_table_privilege(:name, 'SELECT')"), {"name": name})).scalar_one()
+            if (
+                await db.execute(text("SELECT has_table_privilege(:name, 'SELECT')"), {"name": name})
+            ).scalar_one()
         ]
         assert len(readable) > 15
         for name in readable:
