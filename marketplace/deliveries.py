@@ -127,7 +127,6 @@ async def deliver(db: AsyncSession, *, actor: Actor, mission_id: UUID, terms: De
     db.add(delivery)
     mission.state = MissionState.DELIVERED
     mission.changed_at = clock.now
-    agreement.started_at = agreement.started_at or clock.now
     agreement.cancellation_by = agreement.cancellation_at = agreement.cancellation_reason = None
     await db.flush()
     await emit(

@@ -4,6 +4,7 @@ import re
 
 from playwright.async_api import Page, expect
 
+from marketplace.mission_terms import MissionVisibility
 from tenants.platform.database import Database
 from tests.journeys.conftest import Visitor, fits, shoot
 from tests.marketplace import stories
@@ -147,7 +148,7 @@ async def test_everything_works_without_javascript_and_in_english(
 
 async def test_a_stranger_reads_a_public_mission_and_no_name(database: Database, visitor: Visitor) -> None:
     scene = await village(database)
-    public = await stories.posted(database, scene.author, visibility=stories.MissionVisibility.PUBLIC)
+    public = await stories.posted(database, scene.author, visibility=MissionVisibility.PUBLIC)
     private = await stories.posted(database, scene.author, title="Entre nous")
     await stories.bid(database, scene.bidder, public)
     async with visitor(phone=True) as page:

@@ -11,7 +11,7 @@ from marketplace import agreements, bids, deliveries, disputes, missions
 from marketplace.bids import Bid, BidTerms
 from marketplace.deliveries import DeliveryTerms
 from marketplace.disputes import DisputeTerms
-from marketplace.mission_terms import MissionKind, MissionTerms, MissionVisibility
+from marketplace.mission_terms import MissionKind, MissionTerms
 from marketplace.missions import Mission
 from tenants.actors import Role
 from tenants.platform.database import Database

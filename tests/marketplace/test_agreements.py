@@ -67,10 +67,10 @@ async def test_who_may_not_bid_and_when(database: Database, db_as: OpenAs) -> No
         await bid(database, scene.bidder, draft)
     with pytest.raises(NotFound):
         await bid(database, scene.bidder, uuid4())
-    with pytest.raises(PastDate):
-        async with database.begin(tenant=scene.coop.tenant_id) as db:
-            clock = await missions.today(db, tenant_id=scene.coop.tenant_id)
-            late = BidTerms(message="Hier.", minutes=60, delivery_on=clock.day - timedelta(days=1))
+    async with database.begin(tenant=scene.coop.tenant_id) as db:
+        clock = await missions.today(db, tenant_id=scene.coop.tenant_id)
+        late = BidTerms(message="Hier.", minutes=60, delivery_on=clock.day - timedelta(days=1))
+        with pytest.raises(PastDate):
             await bids.place_bid(db, actor=scene.bidder.actor, mission_id=mission_id, terms=late)
     async with db_as("owner", tenant=scene.coop.tenant_id) as db:
         await db.execute(

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from marketplace import deliveries, disputes
+from marketplace import disputes
 from marketplace.deliveries import Delivery, ExtraNotSpent, settle_silent_deliveries
 from marketplace.disputes import (
     DecisionTerms,
@@ -232,7 +232,7 @@ async def test_the_payer_may_confirm_after_all_which_ends_the_dispute(database: 
     await confirm(database, scene.author, mission_id)
     assert await state_of(database, scene.author, mission_id) == "settled"
     async with database.begin(tenant=scene.coop.tenant_id) as db:
-        [state] = await db.scalars(deliveries.select(Dispute.state))
+        [state] = await db.scalars(select(Dispute.state))
     assert state.value == "dropped"
     with pytest.raises(WrongState):
         await decide(database, scene.mediator, mission_id, 10)

@@ -1,0 +1,56 @@
+"""What a demo cooperative is told with: its people, its skills, its missions, its small thanks.
+
+Texts only, all invented. This file must never hold a real person, nor touch the database.
+"""
+
+from typing import NamedTuple
+
+from marketplace.mission_terms import MissionKind, MissionPlace
+from marketplace.ownership import Ownership
+from tenants.actors import Role
+from tenants.cooperatives import LegalProfile
+from tenants.platform.accents import Accent
+
+
+class Told(NamedTuple):
+    """A mission as somebody wrote it, and what came of it."""
+
+    title: str
+    description: str
+    minutes: int
+    skills: tuple[str, ...] = ()
+    place: MissionPlace = MissionPlace.EITHER
+    kind: MissionKind = MissionKind.REQUEST
+    ownership: Ownership = Ownership.PAYER
+    bid: str = "Je peux m'en charger, j'ai déjà fait ce genre de choses. Dites-moi quand commencer."
+    note: str = "C'est fait. Dites-moi s'il reste quelque chose à reprendre."
+    public: bool = False
+
+
+class Somebody(NamedTuple):
+    """A member: their name, what they say of themselves, and their mandates."""
+
+    name: str
+    presentation: str = ""
+    roles: tuple[Role, ...] = ()
+    part: str = ""
+    """What the launcher prints for those whom a visitor may be; empty for everybody else."""
+
+
+class Story(NamedTuple):
+    """One cooperative."""
+
+    slug: str
+    name: str
+    legal_profile: LegalProfile
+    territory: str
+    accent: Accent
+    presentation: str
+    people: tuple[Somebody, ...]
+    """The first is the founder."""
+    skills: tuple[str, ...]
+    past: tuple[Told, ...]
+    present: dict[str, Told]
+    """By where they stand: see ``chapters``."""
+    exchanges: tuple[tuple[str, int], ...]
+    gifts: tuple[tuple[str, int], ...]
