@@ -46,7 +46,7 @@ _ARRAYS = {
     "request_hash": "bytea",
 }
 _PARAMETERS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_ARRAYS.values(), start=2))
-_CALL = f"SELECT outcome, refusal, transfer_id, answer::text FROM {{}}($1, {_PARAMETERS})"  # noqa: S608
+_CALL = f"SELECT outcome, refusal, transfer_id, answer::text FROM {{}}($1, {_PARAMETERS})"
 
 
 @dataclass(frozen=True)

@@ -418,9 +418,12 @@ BEGIN
                 v_floor := a_floor[d];
                 IF v_unit = 'minutes' AND (a_kind[d] = 'member' OR a_kind[c] = 'member' AND v_op = 'post') THEN
                     IF NOT v_rules_read THEN
-                        SELECT rule_in_force(p_tenant, 'timebank.credit_limit_low', v_now)::bigint,
-                               rule_in_force(p_tenant, 'timebank.credit_limit_high', v_now)::bigint
-                        INTO v_low, v_high;
+                        SELECT max(x.value::bigint) FILTER (WHERE x.rule = 'timebank.credit_limit_low'),
+                               max(x.value::bigint) FILTER (WHERE x.rule = 'timebank.credit_limit_high')
+                        INTO v_low, v_high
+                        FROM rule_versions x
+                        WHERE x.tenant_id = p_tenant AND x.in_force @> v_now
+                          AND x.rule IN ('timebank.credit_limit_low', 'timebank.credit_limit_high');
                         v_rules_read := true;
                     END IF;
                     IF a_kind[d] = 'member' THEN
@@ -579,7 +582,11 @@ BEGIN
         WHERE o_keep[i];
     END IF;
     IF t_count > 0 THEN
-        PERFORM emit_event(p_tenant, 'TransfersPosted', jsonb_build_object('transfers', to_jsonb(t_id[1:t_count])));
+        -- What emit_event does, without a call of it; the event bears the id of its first transfer, which saves
+        -- making another. (A tenth of a single call, measured.)
+        INSERT INTO outbox (tenant_id, id, kind, facts)
+        VALUES (p_tenant, t_id[1], 'TransfersPosted',
+                jsonb_build_object('tenant_id', p_tenant, 'transfers', to_jsonb(t_id[1:t_count])));
     END IF;
 
     -- 5. The outcomes, in order.

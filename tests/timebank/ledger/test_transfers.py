@@ -11,9 +11,12 @@ from sqlalchemy.exc import DBAPIError
 from tenants.actors import Actor, Role
 from tenants.mandates import end_mandate
 from tenants.platform.database import Database
+from tenants.platform.ids import TransferId
+from tenants.platform.outbox import decode
 from tests.conftest import OpenAs
 from tests.factories import found_cooperative, give_mandate, join_member
 from tests.timebank.world import World, make_world, once
+from timebank.events import TransfersPosted
 from timebank.ledger.accounts import AccountKind, Unit, find_account, pot_of, system_account_id
 from timebank.ledger.refusals import (
     AlreadyReversed,
@@ -65,13 +68,13 @@ async def test_one_event_tells_of_all_transfers_of_a_call(database: Database, db
         post(debit=ana, credit=bo, amount=60, actor=ana),
         post(debit=bo, credit=ana, amount=15, actor=bo),
     )
-    async with db_as("postgres", tenant=world.tenant) as db:
+    async with database.begin(tenant=world.tenant) as db:
         query = text("SELECT facts FROM outbox WHERE tenant_id = :t AND kind = 'TransfersPosted'")
         [facts] = await db.scalars(query, {"t": world.tenant})
-    assert facts == {
-        "tenant_id": str(world.tenant),
-        "transfers": [str(outcome.granted()) for outcome in outcomes],
-    }
+    made = tuple(TransferId(outcome.granted()) for outcome in outcomes)
+    assert decode("TransfersPosted", facts) == TransfersPosted(
+        tenant_id=world.cooperative.tenant_id, transfers=made
+    )
 
 
 async def test_a_member_may_owe_up_to_the_rule_and_not_a_minute_more(
@@ -466,7 +469,7 @@ async def test_a_call_that_no_honest_caller_makes_is_an_error(database: Database
         "post_transfers(NULL, '{post}', NULL, NULL, NULL, NULL, NULL, '{1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
         "open_system_account(:t, 'member', 'minutes')",
     ):
-        statement = text(f"SELECT * FROM {call}")  # noqa: S608 (of the lines above)
+        statement = text(f"SELECT * FROM {call}")
         async with database.begin(tenant=world.tenant) as db:
             with pytest.raises(DBAPIError, match=r"post_transfers|opens with the membership"):
                 await db.execute(statement, {"t": world.tenant} if ":t" in call else {})
