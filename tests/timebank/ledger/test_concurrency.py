@@ -38,13 +38,16 @@ async def test_ten_thousand_debits_on_a_limit_for_five_thousand_post_exactly_fiv
     person = world.persons[0]
     async with connections(settings, 40) as pool:
 
-        async def ask(number: int) -> Outcome:
-            order = transfer(ana, bo, 1, **keyed(person, f"debit-{number}", b"%d" % number))
+        async def ask(*numbers: int) -> list[Outcome]:
+            orders = [
+                transfer(ana, bo, 1, **keyed(person, f"debit-{number}", b"%d" % number)) for number in numbers
+            ]
             async with pool.acquire() as connection:
-                return (await raw_post(connection, world.tenant, order))[0]
+                return await raw_post(connection, world.tenant, *orders)
 
-        first = await at_once([ask(number) for number in range(10_000)])
-        again = await at_once([ask(number) for number in range(10_000)])
+        first = [one for [one] in await at_once([ask(number) for number in range(10_000)])]
+        batches = [range(start, start + 50) for start in range(0, 10_000, 50)]
+        again = [one for batch in await at_once([ask(*batch) for batch in batches]) for one in batch]
     assert Counter((outcome.outcome, outcome.refusal) for outcome in first) == {
         ("posted", None): 5_000,
         ("refused", "not_enough_hours"): 5_000,
