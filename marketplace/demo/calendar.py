@@ -119,10 +119,8 @@ async def _hush(admin: "asyncpg.Connection[asyncpg.Record]", quiet_before: timed
 
 def _meant(table: str, moment: str) -> str:
     """The moment at which what was really done at ``moment`` should have happened; unmoved where it was no step."""
-    return (
-        f"COALESCE((SELECT l.meant + ({moment} - l.began) FROM lived l WHERE l.tenant_id = {table}.tenant_id"
-        f" AND {moment} BETWEEN l.began AND l.ended), {moment})"
-    )
+    found = f"SELECT l.meant + ({moment} - l.began) FROM lived l WHERE l.tenant_id = {table}.tenant_id"  # noqa: S608
+    return f"COALESCE(({found} AND {moment} BETWEEN l.began AND l.ended), {moment})"
 
 
 def _move_moments(table: str, columns: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.demo.road import LOWEST, OTHER_BIDS, Cast, Road
-from marketplace.demo.story import Told
+from marketplace.demo.story import Told, set_type
 from marketplace.mission_terms import MissionKind
 from timebank.exchanges import post_transfer
 from timebank.gifts import give
@@ -62,7 +62,7 @@ def _exchange(cast: Cast, reason: str, minutes: int) -> Callable[[float], None]:
 
         async def step(db: AsyncSession) -> None:
             await post_transfer(
-                db, actor=cast.actors[giver], to=cast.actors[to].member, amount_minutes=minutes, reason=reason
+                db, actor=cast.actors[giver], to=cast.actors[to].member, amount_minutes=minutes, reason=set_type(reason)
             )
 
         cast.calendar.at(days_ago, step)
@@ -76,7 +76,7 @@ def _gift(cast: Cast, message: str, minutes: int) -> Callable[[float], None]:
         giver = max(cast.actors, key=cast.has)
 
         async def step(db: AsyncSession) -> None:
-            await give(db, actor=cast.actors[giver], to=None, amount_minutes=minutes, message=message)
+            await give(db, actor=cast.actors[giver], to=None, amount_minutes=minutes, message=set_type(message))
 
         cast.calendar.at(days_ago, step)
         cast.pay(giver, None, minutes)
@@ -93,6 +93,8 @@ def tell_present(cast: Cast, lead: str, answers: str, mediator: str) -> None:
         return Road(cast, now[name], author, bidder, days_ago)
 
     road("draft", lead, third, 1.5).posted(publish=False)
+    for place, told in enumerate(cast.story.open):
+        Road(cast, told, names[(5 * place + 12) % len(names)], lead, 2.2 + 3.7 * place).posted()
     road("open_new", third, lead, 0.6).posted()
     road("open_one", fourth, fifth, 3.2).posted().bid(2.0)
     road("open_many", lead, answers, 4.1).posted().bid(1.4).bid(

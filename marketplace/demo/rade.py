@@ -197,13 +197,6 @@ PAST: Final = (
         REMOTE,
     ),
     Told(
-        "Reprendre la page de contact d'un site",
-        "Le formulaire n'envoie plus rien depuis la mise à jour.",
-        90,
-        ("Sites web",),
-        REMOTE,
-    ),
-    Told(
         "Changer le joint d'un lave-mains",
         "Ça goutte, et le bac déborde le week-end.",
         45,
@@ -275,6 +268,13 @@ GIFTS: Final = (
     ("Pour les ateliers numériques", 90), ("Merci à la coopérative", 60), ("", 45),
 )  # fmt: skip
 
+OPEN: Final = (
+    Told("Refaire l'électricité d'un établi", "Six prises et une rampe d'éclairage ; le coffret est là.", 240, ("Électricité et plomberie",), ON_SITE, ownership=SERVICE),
+    Told("Apprendre les bases de la soudure à l'arc", "Le samedi matin, deux personnes à la fois, masques fournis.", 180, ("Cours et formation",), ON_SITE, kind=OFFER, ownership=SERVICE),
+    Told("Composer le menu d'une semaine pour un centre de loisirs", "Quarante enfants, deux allergies, un petit budget.", 150, ("Cuisine",), REMOTE),
+    Told("Porter et monter un piano droit", "Premier étage, escalier large. À quatre, ça passe.", 90, ("Transport et coups de main",), ON_SITE, ownership=SERVICE),
+)  # fmt: skip
+
 RADE: Final = Story(
     slug="ateliers-de-la-rade",
     name="Les Ateliers de la Rade",
@@ -292,4 +292,5 @@ RADE: Final = Story(
     present=PRESENT,
     exchanges=EXCHANGES,
     gifts=GIFTS,
+    open=OPEN,
 )

@@ -16,7 +16,7 @@ from marketplace.bids import BidTerms
 from marketplace.cancellations import CancellationTerms
 from marketplace.deliveries import DeliveryTerms
 from marketplace.demo.calendar import Calendar
-from marketplace.demo.story import Story, Told
+from marketplace.demo.story import Story, Told, set_type
 from marketplace.disputes import DecisionTerms, DisputeTerms, StatementTerms
 from marketplace.mission_terms import MissionKind, MissionTerms, MissionVisibility
 from tenants.actors import Actor
@@ -101,8 +101,8 @@ class Road:
             clock = await missions.today(db, tenant_id=actor.tenant_id)
             terms = MissionTerms(
                 kind=self.told.kind,
-                title=self.told.title,
-                description=self.told.description,
+                title=set_type(self.told.title),
+                description=set_type(self.told.description),
                 estimated_minutes=self.told.minutes,
                 skills=[self.cast.skills[name] for name in self.told.skills],
                 place=self.told.place,
@@ -119,7 +119,7 @@ class Road:
         """Let somebody answer; by default the one who will be chosen."""
 
         async def place(db: AsyncSession, actor: Actor) -> None:
-            terms = BidTerms(message=message or self.told.bid, minutes=self.told.minutes + more)
+            terms = BidTerms(message=set_type(message or self.told.bid), minutes=self.told.minutes + more)
             placed = await bids.place_bid(db, actor=actor, mission_id=self.ids["mission"], terms=terms)
             if who is None:
                 self.ids["bid"] = placed.id
@@ -146,7 +146,7 @@ class Road:
 
     def delivered(self, days: float = 2.3, *, spent: int | None = None) -> "Road":
         """Let the provider deliver."""
-        terms = DeliveryTerms(spent_minutes=spent or self.told.minutes, note=self.told.note)
+        terms = DeliveryTerms(spent_minutes=spent or self.told.minutes, note=set_type(self.told.note))
         return self.then(
             days,
             self.provider,
@@ -175,8 +175,8 @@ class Road:
 
     def disputed(self, days: float = 0.9) -> "Road":
         """Let the payer contest, and the provider answer."""
-        reason = DisputeTerms(reason="Ce n'est pas ce que nous avions convenu : il en manque une partie.")
-        side = StatementTerms(statement="J'ai fait ce qui était possible avec ce que j'avais sur place.")
+        reason = DisputeTerms(reason=set_type("Ce n'est pas ce que nous avions convenu : il en manque une partie."))
+        side = StatementTerms(statement=set_type("J'ai fait ce qui était possible avec ce que j'avais sur place."))
         self.then(
             days,
             self.payer,
@@ -197,7 +197,7 @@ class Road:
         posted = self.told.minutes * 2 // 3
         terms = DecisionTerms(
             posted_minutes=posted,
-            decision="Vous avez été entendus tous les deux. Le travail rendu sert déjà : les deux tiers sont dus.",
+            decision=set_type("Vous avez été entendus tous les deux. Le travail rendu sert déjà : les deux tiers sont dus."),
         )
         return self.then(
             days,
@@ -210,7 +210,7 @@ class Road:
     def stop_proposed(self, days: float = 1.0) -> "Road":
         """Let the provider propose to stop."""
         terms = CancellationTerms(
-            reason="Je me suis fait mal au dos : je ne pourrai pas avant plusieurs semaines."
+            reason=set_type("Je me suis fait mal au dos : je ne pourrai pas avant plusieurs semaines.")
         )
         return self.then(
             days,

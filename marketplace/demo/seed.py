@@ -19,7 +19,7 @@ from marketplace.demo.chapters import tell_past, tell_present
 from marketplace.demo.persona import Persona
 from marketplace.demo.rade import RADE
 from marketplace.demo.road import Cast
-from marketplace.demo.story import Somebody, Story
+from marketplace.demo.story import Somebody, Story, set_type
 from marketplace.demo.vercors import VERCORS
 from marketplace.expiries import expire_missions
 from marketplace.skills import add_skill
@@ -108,7 +108,7 @@ async def _found(database: Database, story: Story, founder: Somebody) -> tuple[C
             founder_name=founder.name,
             founder_email=_email(story.slug, founder.name),
             accent=story.accent,
-            presentation=story.presentation,
+            presentation=set_type(story.presentation),
             founded_at=datetime(2019, 3, 1, tzinfo=UTC).date(),
             by_mail=False,
         )
@@ -152,7 +152,7 @@ async def _present(db: AsyncSession, actor: Actor, slug: str, somebody: Somebody
         actor=actor,
         display_name=somebody.name,
         contact_email=_email(slug, somebody.name),
-        presentation=somebody.presentation,
+        presentation=set_type(somebody.presentation),
         shares_contact=bool(somebody.part),
     )
 

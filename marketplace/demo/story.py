@@ -3,6 +3,7 @@
 Texts only, all invented. This file must never hold a real person, nor touch the database.
 """
 
+import re
 from typing import NamedTuple
 
 from marketplace.mission_terms import MissionKind, MissionPlace
@@ -10,6 +11,13 @@ from marketplace.ownership import Ownership
 from tenants.actors import Role
 from tenants.cooperatives import LegalProfile
 from tenants.platform.accents import Accent
+
+
+def set_type(text: str) -> str:
+    """Set a text as somebody with a good keyboard would: curled apostrophes, no line that begins with a mark."""
+    text = text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+    text = re.sub(r" (?=[;!?])", "\N{NARROW NO-BREAK SPACE}", text)
+    return re.sub(r" (?=[:»])", "\N{NO-BREAK SPACE}", text).replace("« ", "«\N{NO-BREAK SPACE}")
 
 
 class Told(NamedTuple):
@@ -54,3 +62,5 @@ class Story(NamedTuple):
     """By where they stand: see ``chapters``."""
     exchanges: tuple[tuple[str, int], ...]
     gifts: tuple[tuple[str, int], ...]
+    open: tuple[Told, ...] = ()
+    """Further missions that nobody has answered yet."""

@@ -260,6 +260,13 @@ GIFTS: Final = (
     ("Pour que d'autres commencent", 90), ("En échange du prêt de la salle", 60),
 )  # fmt: skip
 
+OPEN: Final = (
+    Told("Réparer deux ruchettes", "Un plancher et une charnière ; le bois est coupé.", 90, ("Bois et pierre",), ON_SITE, ownership=SERVICE),
+    Told("Numéro d'accordéon pour un anniversaire", "Une demi-heure, samedi en huit, à Saillans.", 60, ("Musique et contes",), ON_SITE, ownership=SERVICE),
+    Told("Prendre en main votre téléphone", "À la bibliothèque, le mardi. Venez avec vos questions.", 60, ("Numérique pas à pas",), ON_SITE, kind=OFFER, ownership=SERVICE),
+    Told("Relever les sources à sec", "Quatre vallons à parcourir, une photo et une position pour chacune.", 300, ("Cartes et données",), ON_SITE, ownership=FREE, public=True),
+)  # fmt: skip
+
 VERCORS: Final = Story(
     slug="fabrique-du-vercors",
     name="La Fabrique du Vercors",
@@ -277,4 +284,5 @@ VERCORS: Final = Story(
     present=PRESENT,
     exchanges=EXCHANGES,
     gifts=GIFTS,
+    open=OPEN,
 )
