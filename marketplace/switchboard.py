@@ -48,8 +48,8 @@ from tenants.rule_completion import RulebookDue, complete_rulebook
 from timebank.api import API as TIMEBANK_API
 from timebank.correspondence import prove_nightly, tell_receivers, tell_treasurers
 from timebank.events import HoldsExpired, LedgerDiffered, ProofDue, TransfersPosted
-from timebank.hot_transfers import open_desk
 from timebank.pages import PAGES as TIMEBANK_PAGES
+from timebank.transfer_desk import open_desk
 
 if TYPE_CHECKING:
     from tenants.visit import Visit

@@ -6,28 +6,20 @@ requests that arrive meanwhile share, and the answer leaves after COMMIT. A brow
 takes the ordinary road. This file must never decide what is allowed: the ledger does.
 """
 
-import asyncio
-import contextlib
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from tenants.cooperatives import SLUG_PATTERN
 from tenants.platform.errors import (
     Invalid,
-    NotFound,
     Refusal,
     ScopeMissing,
     TooLarge,
@@ -40,20 +32,11 @@ from tenants.platform.words import use_locale
 from tenants.visit import Visit, checked_key, preferred_locale
 from timebank.exchanges import EXCHANGE, checked_reason
 from timebank.ledger.accounts import hours_account_of
-from timebank.ledger.coalescing import BearerTransfer, Coalescer, open_hot_pool
-from timebank.ledger.refusals import UnknownToken
+from timebank.ledger.coalescing import BearerTransfer
 from timebank.ledger.transfers import Once, Outcome, post, post_transfers
+from timebank.transfer_desk import OPERATION, Desk
 
 SCOPE: Final = "hours:write"
-OPERATION: Final = "post_transfer"
-SLUG: Final = re.compile(SLUG_PATTERN)
-TOKENS_REMEMBERED_MAX: Final = 10_000
-TOUCH_EVERY_SECONDS: Final = 3_600.0
-
-_FIND: Final = "SELECT tenant_id FROM arrive($1, NULL, NULL)"
-_KNOWN: Final = "SELECT token_id IS NOT NULL FROM arrive($1, NULL, $2)"
-_WORK_FOR: Final = "SELECT set_config('archipel.tenant', $1::uuid::text, true)"
-_TOUCH: Final = "UPDATE api_tokens SET last_used_at = now() WHERE tenant_id = $1 AND token_hash = $2"
 
 
 class TransferDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,78 +59,6 @@ class TransferPosted(msgspec.Struct, frozen=True, kw_only=True):
 
 _DRAFT: Final = msgspec.json.Decoder(TransferDraft)
 _JSON: Final = msgspec.json.Encoder()
-
-
-class Desk:
-    """What the endpoint holds for the life of the process: its own few connections, and what waits there."""
-
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        self._pool = pool
-        self._coalescer = Coalescer(pool, endpoint=OPERATION)
-        self._cooperatives: dict[str, UUID] = {}
-        self._touched: dict[bytes, float] = {}
-        self._touching: set[asyncio.Task[None]] = set()
-
-    async def cooperative(self, slug: str) -> UUID:
-        """The cooperative of an address. Raises NotFound.
-
-        A slug never changes and a cooperative never goes, so those found are remembered; what is not found
-        is not, or anybody could fill the memory.
-        """
-        found = self._cooperatives.get(slug)
-        if found is None:
-            found = await self._pool.fetchval(_FIND, slug) if SLUG.fullmatch(slug) else None
-            if found is None:
-                raise NotFound
-            self._cooperatives[slug] = found
-        return found
-
-    async def check_token(self, slug: str, token: bytes) -> None:
-        """Raise UnknownToken if the token opens nothing here."""
-        if not await self._pool.fetchval(_KNOWN, slug, sha256(token).digest()):
-            raise UnknownToken
-
-    async def post(self, tenant: UUID, transfer: BearerTransfer) -> Outcome:
-        """Put one transfer to the ledger, and note now and then that its token is in use."""
-        outcome = await self._coalescer.post(tenant, transfer)
-        if outcome.refusal is None and self._is_stale(transfer.token_hash):
-            task = asyncio.create_task(self._touch(tenant, transfer.token_hash))
-            self._touching.add(task)
-            task.add_done_callback(self._touching.discard)
-        return outcome
-
-    def _is_stale(self, token_hash: bytes) -> bool:
-        now = asyncio.get_running_loop().time()
-        if now < self._touched.get(token_hash, 0.0):
-            return False
-        if len(self._touched) >= TOKENS_REMEMBERED_MAX:
-            self._touched.clear()
-        self._touched[token_hash] = now + TOUCH_EVERY_SECONDS
-        return True
-
-    async def _touch(self, tenant: UUID, token_hash: bytes) -> None:
-        """Write that a token was used: apart from the request, which owes it nothing."""
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(_WORK_FOR, tenant)
-                await connection.execute(_TOUCH, tenant, token_hash)
-
-    async def close(self) -> None:
-        """Answer what was accepted, then let the connections go."""
-        await self._coalescer.close()
-        if self._touching:
-            await asyncio.wait(self._touching)
-        await self._pool.close()
-
-
-@asynccontextmanager
-async def open_desk(database_url: str) -> AsyncIterator[Desk]:
-    """Open the desk for the life of the process that serves."""
-    desk = Desk(await open_hot_pool(database_url))
-    try:
-        yield desk
-    finally:
-        await desk.close()
 
 
 # --- The road of programs ------------------------------------------------------------------------------
