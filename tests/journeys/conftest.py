@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -41,7 +40,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visitor(browser: Browser, archipel: Running) -> Visitor:
-    """``async with visitor(member, phone=True) as page``: somebody before a screen of their own.
+    """Open pages, ``async with visitor(member, phone=True) as page``, each before a screen of its own.
 
     Leaving fails if a page had asked another host for anything, or had an error in its console.
     """
@@ -81,7 +80,6 @@ async def visitor(browser: Browser, archipel: Running) -> Visitor:
 async def shoot(page: Page, name: str) -> None:
     """Keep a picture where ARCHIPEL_SHOTS says, for people to look at; nothing without it."""
     if SHOTS:
-        Path(SHOTS).mkdir(parents=True, exist_ok=True)
         width = (page.viewport_size or DESK)["width"]
         await page.screenshot(path=f"{SHOTS}/{name}-{width}.png", full_page=True)
 
