@@ -40,9 +40,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visitor(browser: Browser, archipel: Running) -> Visitor:
-    """Open pages, ``async with visitor(member, phone=True) as page``, each before a screen of its own.
+    """Somebody before a screen of their own; enter it to get their page.
 
-    Leaving fails if a page had asked another host for anything, or had an error in its console.
+    ``visitor(member, phone=True)`` is signed in and small. Leaving fails if a page had asked another host for anything, or had an error in its console.
     """
 
     @asynccontextmanager
