@@ -16,6 +16,7 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, License, SecurityScheme
 from litestar.static_files import create_static_files_router
@@ -199,9 +200,8 @@ def _database(error: BaseException | None) -> Refusal:
 
 def _route(request: Request[Any, Any, Any]) -> str:
     """The route's pattern: never the path itself, which may hold a mailed secret."""
-    if "route_handler" not in request.scope:
-        return "unknown"
-    return " ".join(sorted(request.scope["route_handler"].paths))
+    handler: HTTPRouteHandler | None = cast("dict[str, Any]", request.scope).get("route_handler")
+    return " ".join(sorted(handler.paths)) if handler else "unknown"
 
 
 def _openapi() -> OpenAPIConfig:

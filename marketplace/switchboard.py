@@ -15,6 +15,7 @@ from sqlalchemy import select
 from marketplace import correspondence as tell
 from marketplace import events as missions
 from marketplace.api import API as MISSION_API
+from marketplace.departures import withdraw_what_was_theirs
 from marketplace.operations import answer_health
 from marketplace.pages import PAGES as MISSION_PAGES
 from marketplace.rounds import (
@@ -32,6 +33,7 @@ from tenants.events import (
     MailLinkRequested,
     MandatesDue,
     MemberInvited,
+    MemberLeft,
     NoticesGiven,
     RuleChanged,
 )
@@ -89,6 +91,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     missions.MissionDisputed: (tell.tell_of_dispute,),
     missions.StatementAdded: (tell.tell_of_statement,),
     missions.DisputeDecided: (tell.tell_of_decision,),
+    MemberLeft: (withdraw_what_was_theirs,),
     MissionDayBegan: (expire_yesterdays_missions,),
     MissionHourStruck: (settle_what_silence_settles, give_back_what_lapsed),
     TransfersPosted: (tell_receivers,),

@@ -1,13 +1,14 @@
-"""The pages of the missions: home, list, one mission with its next step, disputes, skills."""
+"""The pages of the missions: home, list, one mission with its next step, disputes, skills; the demo's mailbox."""
 
 from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.pages import disputes, home, missions, skills, steps
+from marketplace.pages import disputes, home, mailbox, missions, skills, steps
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     home.home,
+    *mailbox.PAGES,
     missions.missions_page,
     missions.missions_csv,
     missions.new_mission_page,

@@ -74,6 +74,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=False,
+            # What people wrote stays out of error messages, and so out of the log.
+            hide_parameters=True,
             pool_timeout=10,
             connect_args={
                 "server_settings": {
