@@ -463,7 +463,7 @@ async def test_what_was_spent_cannot_be_reversed(database: Database, db_as: Open
 async def test_a_call_that_no_honest_caller_makes_is_an_error(database: Database, db_as: OpenAs) -> None:
     world = await make_world(database, db_as)
     for call in (
-        "post_transfers(:t, '{post}', NULL, NULL, NULL, '{}', NULL, '{1,2}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        "post_transfers(:t, '{post,post}', NULL, NULL, '{}', NULL, NULL, '{1,2}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
         "post_transfers(:t, '{steal}', NULL, NULL, NULL, NULL, NULL, '{1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
         "post_transfers(:t, '{post}', NULL, NULL, NULL, NULL, NULL, '{1}', NULL, NULL, NULL, NULL, NULL, NULL, '{k}', NULL)",
         "post_transfers(NULL, '{post}', NULL, NULL, NULL, NULL, NULL, '{1}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
