@@ -35,10 +35,11 @@ def _shown(skill: Skill) -> SkillDetail:
     return SkillDetail(id=skill.id, name=skill.name, state=skill.state)
 
 
-@api_get(SKILLS, operation_id="skills", summary="List the skills", public=True)
+@api_get(SKILLS, operation_id="skills", summary="List the skills")
 async def skills(visit: NamedDependency[Visit]) -> Page[SkillDetail]:
     """List the skills that new missions may ask for, by name; all on one page."""
-    listed = await verbs.skills(visit.db, tenant_id=visit.here.tenant_id)
+    actor = visit.member_with("missions:read")
+    listed = await verbs.skills(visit.db, tenant_id=actor.tenant_id)
     return Page(items=[_shown(skill) for skill in listed])
 
 
