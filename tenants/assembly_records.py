@@ -28,6 +28,7 @@ from tenants.assemblies import (
 )
 from tenants.assembly_checks import check_assembly, here
 from tenants.notices import notify_members
+from tenants.platform.errors import NotFound
 
 
 async def record_assembly(
@@ -90,10 +91,15 @@ async def add_resolution(
 async def remove_resolution(
     db: AsyncSession, *, actor: Actor, assembly_id: UUID, version: int, position: int
 ) -> Recorded:
-    """Take a resolution out of minutes that are not in force; signatures are taken away. Locks the assembly."""
+    """Take a resolution out of minutes that are not in force; signatures are taken away. Locks the assembly.
+
+    Raises NotFound when there is none at that position.
+    """
     actor.must_hold(*RECORDING_ROLES)
     recorded = await locked(db, actor=actor, assembly_id=assembly_id, version=version)
     kept = [as_resolution(row) for row in recorded.resolutions if row.position != position]
+    if len(kept) == len(recorded.resolutions):
+        raise NotFound
     found = recorded.assembly
     return await _rewrite(db, actor=actor, found=found, held=as_held(found), resolutions=kept)
 

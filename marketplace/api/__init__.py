@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.api import agreements, deliveries, missions, skills
+from marketplace.api import agreements, deliveries, missions, skills, waiting
 
 API: Final[tuple[ControllerRouterHandler, ...]] = (
     missions.open_missions,
@@ -25,6 +25,8 @@ API: Final[tuple[ControllerRouterHandler, ...]] = (
     deliveries.dispute_delivery,
     deliveries.add_statement,
     deliveries.decide_dispute,
+    waiting.waiting_missions,
+    waiting.open_disputes,
     skills.skills,
     skills.add_skill,
     skills.retire_skill,

@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 from tenants.api import (
     account,
     assemblies,
+    assembly_records,
     audit,
     cooperatives,
     invitations,
@@ -52,6 +53,9 @@ API: Final[tuple[ControllerRouterHandler, ...]] = (
     assemblies.assemblies,
     assemblies.assembly,
     assemblies.record_assembly,
+    assembly_records.correct_assembly,
+    assembly_records.add_resolution,
+    assembly_records.remove_resolution,
     assemblies.sign_assembly,
     assemblies.withdraw_assembly,
     register.register,

@@ -42,6 +42,9 @@ RESOLUTIONS_MAX = 50
 Count = Annotated[int, Meta(ge=0, le=MOST_MEMBERS)]
 """How many members, or votes."""
 
+Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+"""The version of the minutes that was read: whoever changes or signs, does so to that one."""
+
 
 class ResolutionTerms(msgspec.Struct, frozen=True, kw_only=True):
     """A rule, its new value (in the rule's unit), the votes, and the first day of the new value."""
@@ -55,8 +58,8 @@ class ResolutionTerms(msgspec.Struct, frozen=True, kw_only=True):
     majority: Majority = Majority.MORE_THAN_HALF
 
 
-class AssemblyTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """The minutes (Markdown), the counts of members, and what was decided."""
+class AssemblyFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The minutes (Markdown) and the counts of members."""
 
     held_on: date
     place: Line
@@ -65,20 +68,25 @@ class AssemblyTerms(msgspec.Struct, frozen=True, kw_only=True):
     present_count: Count
     represented_count: Count
     quorum_required_count: Count
+
+
+class AssemblyTerms(AssemblyFacts, frozen=True, kw_only=True):
+    """The minutes, and what was decided."""
+
     resolutions: Annotated[list[ResolutionTerms], Meta(max_length=RESOLUTIONS_MAX)]
 
 
 class SigningTerms(msgspec.Struct, frozen=True, kw_only=True):
     """The version that was read, and the mandate under which to sign (by default one that has not signed)."""
 
-    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    version: Version
     role: Role | None = None
 
 
 class WithdrawalTerms(msgspec.Struct, frozen=True, kw_only=True):
     """The version that was read."""
 
-    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    version: Version
 
 
 class SignatureShown(msgspec.Struct, frozen=True, kw_only=True):

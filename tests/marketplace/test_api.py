@@ -75,6 +75,25 @@ async def test_a_mission_from_its_posting_to_its_settlement(database: Database, 
     assert await balance(database, scene.bidder) == (100, 0)
 
 
+async def test_a_program_reads_what_waits_for_its_member_and_for_the_mediator(
+    database: Database, archipel: Running
+) -> None:
+    scene = await village(database)
+    author, bidder, mediator = await callers(database, archipel, scene)
+    mission_id = await stories.delivered(database, scene)
+    [mine] = (await author.get("/waiting")).json()["items"]
+    assert (mine["mission_id"], mine["action"], mine["other"]) == (
+        str(mission_id),
+        "confirm",
+        scene.bidder.name,
+    )
+    disputed = await stories.disputed(database, scene)
+    [open_one] = (await mediator.get("/disputes")).json()["items"]
+    assert (open_one["mission_id"], open_one["held_minutes"]) == (str(disputed), 2 * HOUR)
+    refused = await bidder.get("/disputes")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+
+
 async def test_an_acceptance_sent_many_times_with_one_key_holds_once_and_answers_alike(
     database: Database, archipel: Running
 ) -> None:

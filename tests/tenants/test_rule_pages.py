@@ -388,6 +388,43 @@ async def test_a_program_records_signs_and_withdraws_with_its_scopes(
     assert gone.json()["state"] == "withdrawn"
 
 
+async def test_a_program_corrects_minutes_and_changes_their_resolutions(
+    database: Database, browser: Browser
+) -> None:
+    coop, _treasurer = await with_treasurer(database)
+    home = f"/api/v1/{coop.slug}/assemblies"
+    token = await factories.api_token(database, coop.manager, "governance:read", "governance:write")
+    client, mine = browser(), {"authorization": f"Bearer {token}"}
+    made = (await client.post(home, json=terms(), headers=mine)).json()
+    one = f"{home}/{made['id']}"
+    (first,) = made["resolutions"]
+    added = await client.post(
+        f"{one}/resolutions",
+        headers=mine,
+        json={**first, "rule": SILENCE_DAYS.name, "value": 9, "version": 1},
+    )
+    assert (added.status_code, added.json()["version"]) == (201, 2)
+    assert [row["rule"] for row in added.json()["resolutions"]] == [first["rule"], SILENCE_DAYS.name]
+    await client.post(f"{one}/sign", json={"version": 2}, headers=mine)
+    minutes = {name: value for name, value in terms().items() if name != "resolutions"}
+    corrected = await client.post(
+        f"{one}/correct", json={**minutes, "place": "Le grand préau", "version": 2}, headers=mine
+    )
+    read = corrected.json()
+    assert (read["version"], read["place"], read["state"]) == (3, "Le grand préau", "draft")
+    assert (len(read["resolutions"]), read["signatures"]) == (2, [])
+    nowhere = await client.post(f"{one}/resolutions/remove", json={"version": 3, "position": 3}, headers=mine)
+    assert nowhere.status_code == 404
+    removed = await client.post(f"{one}/resolutions/remove", json={"version": 3, "position": 1}, headers=mine)
+    assert [row["rule"] for row in removed.json()["resolutions"]] == [SILENCE_DAYS.name]
+    emptied = await client.post(
+        f"{one}/correct", json={**minutes, "version": 4, "resolutions": []}, headers=mine
+    )
+    assert emptied.json()["resolutions"] == []
+    stale = await client.post(f"{one}/correct", json={**minutes, "version": 1}, headers=mine)
+    assert (stale.status_code, stale.json()["code"]) == (409, "assembly_changed")
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
