@@ -157,6 +157,7 @@ async def _bids(db: AsyncSession, mission: Mission, reader_id: UUID) -> list[Bid
             delivery_on=bid.delivery_on,
             state=bid.state,
             created_at=bid.created_at,
+            changed_at=bid.changed_at,
         )
         for bid, name in await db.execute(query)
     ]

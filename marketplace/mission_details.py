@@ -31,6 +31,7 @@ class BidDetail(msgspec.Struct, frozen=True, kw_only=True):
     delivery_on: date | None
     state: BidState
     created_at: datetime
+    changed_at: datetime
 
 
 class AgreementDetail(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,7 +63,7 @@ def happenings(detail: MissionDetail) -> list[Happening]:
             )
         )
         if bid.state is BidState.WITHDRAWN:
-            told.append((bid.created_at, _("{name} a retiré sa proposition.", name=bid.bidder.name)))
+            told.append((bid.changed_at, _("{name} a retiré sa proposition.", name=bid.bidder.name)))
     if detail.agreement:
         told += _of_agreement(detail.agreement)
     if detail.delivery and detail.agreement:
