@@ -28,10 +28,14 @@ declare_notices(
     NoticeKind("hours_received", N_("Un membre vous remercie : vous recevez {amount_minutes}."), "/hours"),
     NoticeKind("gift_received", N_("Un membre vous offre {amount_minutes}."), "/hours"),
     NoticeKind("pot_grant_received", N_("La caisse solidaire vous accorde {amount_minutes}."), "/hours"),
-    NoticeKind("hours_given_back", N_("{amount_minutes} vous sont rendues : un mouvement a été annulé."), "/hours"),
+    NoticeKind(
+        "hours_given_back", N_("{amount_minutes} vous sont rendues : un mouvement a été annulé."), "/hours"
+    ),
     NoticeKind(
         "near_limit",
-        N_("Vous pouvez encore donner {left_minutes} avant la limite. Proposer votre aide fera remonter votre solde."),
+        N_(
+            "Vous pouvez encore donner {left_minutes} avant la limite. Proposer votre aide fera remonter votre solde."
+        ),
         "/hours",
     ),
     NoticeKind(
@@ -55,7 +59,9 @@ async def tell_receivers(db: AsyncSession, event: TransfersPosted) -> None:
                 Account.tenant_id == event.tenant_id,
                 Account.unit == Unit.MINUTES,
                 Account.kind == AccountKind.MEMBER,
-                Account.id.in_({one.debit_account for one in posted} | {one.credit_account for one in posted}),
+                Account.id.in_(
+                    {one.debit_account for one in posted} | {one.credit_account for one in posted}
+                ),
             )
         )
     }

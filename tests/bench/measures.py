@@ -144,7 +144,7 @@ def bytes_per_transfer(stand: Stand, effort: Effort) -> Iterator[Figure]:
         stand.run(f"VACUUM (ANALYZE) {table}")
     sizes = {
         table: stand.run(
-            f"SELECT pg_total_relation_size('{table}') / (SELECT count(*) FROM {table})::float AS size"  # noqa: S608
+            f"SELECT pg_total_relation_size('{table}') / (SELECT count(*) FROM {table})::float AS size"
         )
         for table in MEASURED_IN_BYTES
     }
