@@ -31,7 +31,7 @@ from tenants.actors import Actor, Role
 from tenants.events import MemberLeft
 from tenants.management import lock_managers, must_leave_a_manager
 from tenants.platform.database import Base
-from tenants.platform.errors import NotFound, Refusal
+from tenants.platform.errors import NotAllowed, NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
 from tenants.platform.outbox import emit
 from tenants.platform.territories import TERRITORIES
@@ -221,8 +221,11 @@ async def reinstate_member(db: AsyncSession, *, actor: Actor, membership_id: UUI
 async def leave_cooperative(db: AsyncSession, *, actor: Actor) -> None:
     """Leave: mandates end, tokens stop, what was done stays attributed. Raises LastManager.
 
-    Holds the cooperative's management (``lock_managers``), then the register's head.
+    A person's own act: a token cannot do it for them (NotAllowed). Holds the cooperative's management
+    (``lock_managers``), then the register's head.
     """
+    if actor.scopes is not None:
+        raise NotAllowed
     await lock_managers(db, actor.tenant_id)
     found = await lock_member(db, actor.tenant_id, actor.member)
     await must_leave_a_manager(db, actor.tenant_id, without_member=found.id)

@@ -348,7 +348,7 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
     reading = request.method in SAFE_METHODS
     sign_in_hash, bearer_hash = _credentials(request)
     if not reading:
-        if sign_in_hash and not bearer_hash and _is_cross_site(request, house):
+        if not bearer_hash and _is_cross_site(request, house, signed_in=sign_in_hash is not None):
             raise CrossSite
         # Read before a connection is taken, so that a slow sender holds none.
         await request.body()
@@ -383,16 +383,20 @@ def must_be_a_member(visit: Visit) -> None:
 
 
 def _credentials(request: Request[Any, Any, Any]) -> tuple[bytes | None, bytes | None]:
-    """The hashes of the sign-in cookie and of the bearer token; a bearer token wins over a cookie."""
+    """The hashes of the sign-in cookie and of the bearer token; a bearer token wins over a cookie.
+
+    A token is looked at under ``/api/`` alone: what its scopes allow is said of operations, and a page has none.
+    """
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and secret.strip():
+    if scheme.lower() == "bearer" and secret.strip() and request.scope["path"].startswith("/api/"):
         return None, hashlib.sha256(secret.strip().encode()).digest()
     cookie = request.cookies.get(SIGN_IN_COOKIE)
     return (hashlib.sha256(cookie.encode()).digest(), None) if cookie else (None, None)
 
 
-def _is_cross_site(request: Request[Any, Any, Any], house: House) -> bool:
-    return is_cross_site(dict(request.scope["headers"]), base_url=house.settings.base_url)
+def _is_cross_site(request: Request[Any, Any, Any], house: House, *, signed_in: bool) -> bool:
+    headers = dict(request.scope["headers"])
+    return is_cross_site(headers, base_url=house.settings.base_url, signed_in=signed_in)
 
 
 _background: set[asyncio.Task[None]] = set()

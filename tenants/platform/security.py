@@ -43,18 +43,20 @@ def security_headers(*, https: bool) -> BeforeMessageSendHookHandler:
     return add
 
 
-def is_cross_site(headers: dict[bytes, bytes], *, base_url: str) -> bool:
-    """Whether a writing request that carries a cookie was not sent by one of our own pages.
+def is_cross_site(headers: dict[bytes, bytes], *, base_url: str, signed_in: bool) -> bool:
+    """Whether a writing request was not sent by one of our own pages.
 
     Browsers say where a request comes from in ``Sec-Fetch-Site`` and in ``Origin``; a request with our
-    cookie and neither header is from no browser that we serve. (Fetch Metadata, W3C; OWASP's CSRF page.)
+    cookie (``signed_in``) and neither header is from no browser that we serve. Without the cookie another site
+    is refused all the same, or it could sign its victim in as somebody else, by the sign-in form or by a link of
+    its own. (Fetch Metadata, W3C; OWASP's page on CSRF, "login CSRF".)
     """
     site = headers.get(b"sec-fetch-site")
     if site is not None:
         return site not in {b"same-origin", b"none"}
     origin = headers.get(b"origin")
     if origin is None:
-        return True
+        return signed_in
     host = headers.get(b"host", b"").decode("latin-1")
     sent_from = urlsplit(origin.decode("latin-1")).netloc
     return sent_from not in {host, urlsplit(base_url).netloc}

@@ -1,0 +1,110 @@
+"""An API token that fell into other hands: it must do what its scopes say, and nothing else anywhere."""
+
+import httpx
+import pytest
+
+from tenants.platform.database import Database
+from tests.attacks.conftest import Browser, Scene
+from tests.factories import Member, api_token, join_member
+from tests.running import Running
+from tests.test_isolation_walk import PUBLIC_OPERATIONS
+
+
+def program(archipel: Running, secret: str) -> httpx.AsyncClient:
+    """A program that holds this token."""
+    return httpx.AsyncClient(
+        base_url=archipel.base_url, timeout=30, headers={"authorization": f"Bearer {secret}"}
+    )
+
+
+async def balance(browser: Browser, member: Member) -> int:
+    answer = await browser(member).get(f"/api/v1/{member.slug}/hours")
+    return int(answer.json()["balance_minutes"])
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("hours/give", {"amount_minutes": "1h"}),
+        ("hours/transfer", {"amount_minutes": "1h", "reason": "rien"}),
+    ],
+)
+async def test_a_token_that_only_reads_missions_cannot_give_hours_through_a_page(
+    database: Database, archipel: Running, browser: Browser, scene: Scene, path: str, fields: dict[str, str]
+) -> None:
+    secret = await api_token(database, scene.plain, "missions:read")
+    before = await balance(browser, scene.plain)
+    async with program(archipel, secret) as thief:
+        answer = await thief.post(f"/{scene.home.slug}/{path}", data={**fields, "to": str(scene.steward.id)})
+    assert await balance(browser, scene.plain) == before
+    assert answer.headers["location"].startswith("/sign-in"), answer.status_code
+
+
+@pytest.mark.parametrize("path", ["", "hours", "hours.csv", "members", "notices", "tokens", "profile"])
+async def test_a_token_opens_no_page(database: Database, archipel: Running, scene: Scene, path: str) -> None:
+    secret = await api_token(database, scene.plain, "missions:read")
+    async with program(archipel, secret) as thief:
+        answer = await thief.get(f"/{scene.home.slug}/{path}".rstrip("/"))
+    assert scene.plain.name not in answer.text
+    assert answer.status_code == httpx.codes.SEE_OTHER or "Se déconnecter" not in answer.text
+
+
+async def test_a_token_makes_no_token(database: Database, archipel: Running, scene: Scene) -> None:
+    secret = await api_token(database, scene.plain, "profile:read", "profile:write")
+    body = {"name": "plus fort", "scopes": ["hours:write"], "days": 30}
+    async with program(archipel, secret) as thief:
+        by_api = await thief.post(f"/api/v1/{scene.home.slug}/tokens", json=body)
+        by_page = await thief.post(f"/{scene.home.slug}/tokens", data=body)
+    assert by_api.status_code == httpx.codes.FORBIDDEN
+    assert by_page.status_code == httpx.codes.SEE_OTHER
+    assert "archipel_" not in by_page.text
+
+
+async def test_a_token_does_not_end_the_membership(
+    database: Database, archipel: Running, browser: Browser, scene: Scene
+) -> None:
+    member = await join_member(database, scene.home)
+    secret = await api_token(database, member, "profile:read", "profile:write")
+    async with program(archipel, secret) as thief:
+        answer = await thief.post(f"/api/v1/{scene.home.slug}/leave", json={})
+    assert answer.status_code == httpx.codes.FORBIDDEN, answer.text
+    assert (await browser(member).get(f"/api/v1/{scene.home.slug}/hours")).status_code == httpx.codes.OK
+
+
+async def test_a_token_reaches_nothing_of_the_person(
+    database: Database, archipel: Running, scene: Scene
+) -> None:
+    secret = await api_token(database, scene.plain, "profile:read", "profile:write")
+    async with program(archipel, secret) as thief:
+        for path in ("/me", "/api/v1/me", "/api/v1/me/sign-ins"):
+            answer = await thief.get(path)
+            assert answer.status_code in {303, 401}, path
+            assert scene.plain.email not in answer.text
+        changed = await thief.post("/api/v1/me/email", json={"email": "voleuse@ailleurs.example"})
+        assert changed.status_code == httpx.codes.UNAUTHORIZED
+
+
+async def test_a_narrow_token_is_refused_by_every_operation_of_another_scope(
+    database: Database, archipel: Running, scene: Scene
+) -> None:
+    """Every operation of a cooperative, with a token that may only change a profile: reading is another scope."""
+    secret = await api_token(database, scene.plain, "profile:write")
+    public = PUBLIC_OPERATIONS | {"cooperative", "mission", "skills"}
+    own = {"change_profile", "revoke_api_token", "leave_cooperative"}
+    refused, answered = set(), set()
+    async with program(archipel, secret) as thief:
+        document = (await thief.get("/api/v1/openapi.json")).json()
+        for path, item in document["paths"].items():
+            for method, operation in item.items():
+                name = operation["operationId"]
+                if "{cooperative}" not in path or name in public | own:
+                    continue
+                filled = path.replace("{cooperative}", scene.home.slug)
+                for parameter in operation.get("parameters", []):
+                    if parameter["in"] == "path":
+                        filled = filled.replace(f"{{{parameter['name']}}}", str(scene.steward.id))
+                answer = await thief.request(method, filled, json={} if method == "post" else None)
+                # An empty body may be refused before the scope is looked at; nothing may be granted.
+                (refused if answer.status_code in {400, 403, 422} else answered).add(name)
+    assert not answered
+    assert len(refused) > 20
