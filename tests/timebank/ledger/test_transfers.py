@@ -256,6 +256,23 @@ async def test_the_pot_is_opened_by_a_steward_in_office_and_never_owes(database:
 # --- Together or not at all --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", ["escrow", "clearing", "external", "reserve"])
+async def test_a_member_cannot_send_hours_to_an_inner_account_of_the_cooperative(
+    database: Database, db_as: OpenAs, kind: str
+) -> None:
+    world = await make_world(database, db_as, members=1)
+    [giver] = world.members
+    async with database.begin(tenant=world.tenant) as db:
+        inner = (
+            await db.execute(
+                text("SELECT open_system_account(:tenant, :kind, 'minutes')"),
+                {"tenant": world.tenant, "kind": kind},
+            )
+        ).scalar_one()
+        [outcome] = await post_transfers(db, [post(debit=giver, credit=inner, amount=60, actor=giver)])
+    assert outcome.refusal == "not_allowed_to_debit"
+
+
 async def test_linked_transfers_fall_together_and_leave_the_others_alone(
     database: Database, db_as: OpenAs
 ) -> None:
