@@ -93,12 +93,16 @@ async def open_missions(
     narrow: MissionFilter,
     limit: int,
     after: str | None = None,
+    others_only: bool = False,
 ) -> Page[MissionSummary]:
     """List missions, the newest first, in one statement. ``reader_id`` is null for whoever is no member.
 
+    ``others_only`` leaves out those that the reader posted or answered.
     ``after`` is the ``next`` of the page before; Unreadable if it was not made here.
     """
     query = _listed(tenant_id, reader_id, narrow).limit(limit + 1)
+    if others_only and reader_id is not None:
+        query = query.where(Mission.author_id != reader_id, ~_bid_by(reader_id))
     if cursor := decode_cursor(after, (datetime, UUID)):
         query = query.where(tuple_(LISTED_AT, Mission.id) < tuple_(*cursor))
     rows = (await db.execute(query)).all()

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import column, func, select, table
+from sqlalchemy import ColumnElement, and_, column, exists, false, func, or_, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants import audit, register
@@ -36,6 +36,7 @@ from tenants.platform.words import N_
 from tenants.rulebook import Change, Source, lock_rulebook, write_versions
 
 SIGNATURES_NEEDED: Final = 2
+TO_SIGN_AT_MOST: Final = 20
 
 
 class NothingToSign(Refusal):
@@ -100,6 +101,40 @@ async def sign_assembly(
     else:
         await _put_in_force(db, actor=actor, recorded=await whole(db, found))
     return await whole(db, found)
+
+
+async def assemblies_to_sign(db: AsyncSession, *, actor: Actor) -> Sequence[Assembly]:
+    """List the minutes that the actor may sign now, the oldest first: complete, and not signed by them.
+
+    Empty for whoever holds no mandate that signs, or only one that has signed already.
+    """
+    mine = [role for role in SIGNING_ROLES if actor.holds(role)]
+    if not mine:
+        return []
+
+    def belonging(kind: type[AssemblyResolution | AssemblySignature]) -> ColumnElement[bool]:
+        return and_(kind.tenant_id == Assembly.tenant_id, kind.assembly_id == Assembly.id)
+
+    signed = exists().where(
+        belonging(AssemblySignature),
+        # A member who holds several mandates still signs once; a mandate that has signed signs no more.
+        or_(
+            AssemblySignature.membership_id == actor.member,
+            AssemblySignature.role == mine[0] if len(mine) == 1 else false(),
+        ),
+    )
+    query = (
+        select(Assembly)
+        .where(
+            Assembly.tenant_id == actor.tenant_id,
+            Assembly.state.in_((AssemblyState.DRAFT, AssemblyState.SIGNED_ONCE)),
+            exists().where(belonging(AssemblyResolution)),
+            ~signed,
+        )
+        .order_by(Assembly.id)
+        .limit(TO_SIGN_AT_MOST)
+    )
+    return (await db.scalars(query)).all()
 
 
 def _mandate(actor: Actor, role: Role | None, signatures: Sequence[AssemblySignature]) -> Role:

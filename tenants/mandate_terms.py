@@ -3,15 +3,18 @@
 A term ends by itself at its moment, whether or not this ran. This file must never lengthen one.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from tenants.actors import Actor
+from tenants.actors import Actor, Role
 from tenants.events import MandatesDue
 from tenants.mandates import EndReason, Mandate, write_end
+from tenants.memberships import Membership
 from tenants.notices import NoticeKind, declare_notices, notify
 from tenants.platform.ids import CooperativeId
 from tenants.platform.words import N_
@@ -21,6 +24,39 @@ WARNED_BEFORE: Final = timedelta(days=30)
 declare_notices(
     NoticeKind("mandate_ends_soon", N_("L'un de vos mandats finit le {ends_at}."), "/mandates"),
 )
+
+
+async def mandates_ending(db: AsyncSession, *, actor: Actor) -> Sequence[tuple[Mandate, str]]:
+    """List the mandates that end within 30 days and that nothing follows, the first to end first.
+
+    With the holders' names: one's own for a member, everybody's for a manager.
+    """
+    following = aliased(Mandate)
+    followed = exists().where(
+        following.tenant_id == Mandate.tenant_id,
+        following.membership_id == Mandate.membership_id,
+        following.role == Mandate.role,
+        following.ended_at.is_(None),
+        func.lower(following.term) >= func.upper(Mandate.term),
+    )
+    query = (
+        select(Mandate, Membership.display_name)
+        .join(
+            Membership,
+            and_(Membership.tenant_id == Mandate.tenant_id, Membership.id == Mandate.membership_id),
+        )
+        .where(
+            Mandate.tenant_id == actor.tenant_id,
+            Mandate.ended_at.is_(None),
+            Mandate.term.contains(func.now()),
+            func.upper(Mandate.term) < func.now() + WARNED_BEFORE,
+            ~followed,
+        )
+        .order_by(func.upper(Mandate.term), Mandate.id)
+    )
+    if not actor.holds(Role.MANAGER):
+        query = query.where(Mandate.membership_id == actor.member)
+    return [(mandate, name) for mandate, name in await db.execute(query)]
 
 
 async def review_mandates(db: AsyncSession, event: MandatesDue) -> None:

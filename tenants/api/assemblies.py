@@ -16,6 +16,7 @@ from tenants.actors import Role
 from tenants.assemblies import (
     MINUTES_LENGTH,
     MOST_MEMBERS,
+    Assembly,
     AssemblyState,
     Held,
     Majority,
@@ -127,6 +128,17 @@ class AssemblySummary(msgspec.Struct, frozen=True, kw_only=True):
     in_force_at: datetime | None
 
 
+def summary(one: Assembly) -> AssemblySummary:
+    """An assembly as the list shows it, to anyone."""
+    return AssemblySummary(
+        id=one.id,
+        state=one.state,
+        held_on=one.held_on,
+        votes_count=one.votes_count,
+        in_force_at=one.in_force_at,
+    )
+
+
 def shown(visit: Visit, recorded: Recorded) -> AssemblyShown:
     """An assembly as this reader may see it."""
     found, member = recorded.assembly, visit.member is not None
@@ -173,17 +185,17 @@ async def assemblies(
         before=cursor[0] if cursor else None,
         limit=limit + 1,
     )
-    items = [
-        AssemblySummary(
-            id=one.id,
-            state=one.state,
-            held_on=one.held_on,
-            votes_count=one.votes_count,
-            in_force_at=one.in_force_at,
-        )
-        for one in found[:limit]
-    ]
+    items = [summary(one) for one in found[:limit]]
     return Page(items=items, next=encode_cursor(items[-1].id) if len(found) > limit else None)
+
+
+@api_get(ASSEMBLIES + "/to-sign", operation_id="assemblies_to_sign", summary="List what one may sign")
+async def assemblies_to_sign(visit: NamedDependency[Visit]) -> Page[AssemblySummary]:
+    """List the minutes that wait for one's own signature (at most 20), the oldest first."""
+    actor = visit.member_with("governance:read")
+    return Page(
+        items=[summary(one) for one in await assembly_signatures.assemblies_to_sign(visit.db, actor=actor)]
+    )
 
 
 @api_get(ASSEMBLY, operation_id="assembly", summary="Read an assembly", public=True)

@@ -9,6 +9,7 @@ from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from tenants import mandate_terms
 from tenants import mandates as verbs
 from tenants.actors import Role
 from tenants.mandates import EndReason, Mandate
@@ -53,6 +54,13 @@ async def mandates(visit: NamedDependency[Visit], member: FromQuery[UUID | None]
     """List the mandates that hold now or begin later; all at once, for there are few."""
     actor = visit.member_with("governance:read")
     found = await verbs.mandates_in_force(visit.db, actor=actor, membership_id=member)
+    return Page(items=[as_held(mandate) for mandate, _name in found])
+
+
+@api_get(MANDATES + "/ending", operation_id="mandates_ending", summary="List mandates that end soon")
+async def mandates_ending(visit: NamedDependency[Visit]) -> Page[Held]:
+    """List the mandates that end within 30 days: one's own, and everybody's for a manager."""
+    found = await mandate_terms.mandates_ending(visit.db, actor=visit.member_with("governance:read"))
     return Page(items=[as_held(mandate) for mandate, _name in found])
 
 
