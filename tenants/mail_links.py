@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.events import MailLinkRequested
-from tenants.people import Person, find_person, me, plain_email
+from tenants.people import Person, find_person, me, must_be_themselves, plain_email
 from tenants.platform.database import Base, work_for
-from tenants.platform.errors import Refusal
+from tenants.platform.errors import NotAllowed, NotSignedIn, Refusal
 from tenants.platform.ids import CooperativeId, PersonId
 from tenants.platform.outbox import emit
 from tenants.platform.throttle import Limit, Throttle
@@ -109,9 +109,23 @@ async def request_mail_link(
 
 
 async def request_email_change(
-    db: AsyncSession, throttle: Throttle, *, person_id: PersonId, email: str, locale: str
+    db: AsyncSession,
+    throttle: Throttle,
+    *,
+    person_id: PersonId,
+    sign_in_id: UUID,
+    email: str,
+    locale: str,
+    current_password: str | None = None,
 ) -> None:
-    """Ask to change one's address: a link goes to the new one, and nothing changes before it is confirmed."""
+    """Ask to change one's address: a link goes to the new one, and nothing changes before it is confirmed.
+
+    Who has the address can sign in by mail, so the password is asked for as when the password itself changes.
+    Raises WrongCurrentPassword, TooManyAttempts.
+    """
+    await must_be_themselves(
+        db, throttle, person_id=person_id, sign_in_id=sign_in_id, current_password=current_password
+    )
     await throttle.attempt(LINKS_BY_EMAIL, plain_email(email))
     statement = insert(MailLink).values(
         person_id=person_id, purpose=MailLinkPurpose.CONFIRM, email=plain_email(email), locale=locale
@@ -127,24 +141,36 @@ async def _tell_the_post(db: AsyncSession, link_id: UUID) -> None:
     await work_for(db, tenant=tenant, person=person)
 
 
-async def look_at_mail_link(db: AsyncSession, *, token: str) -> LinkSeen:
-    """What the link would do, without doing it. Raises LinkExpired."""
+async def look_at_mail_link(db: AsyncSession, *, token: str, person_id: PersonId | None = None) -> LinkSeen:
+    """What the link would do, without doing it. Raises LinkExpired.
+
+    A link that confirms an address is only for the person who asked (else NotSignedIn, NotAllowed): pressed by the
+    owner of a mailbox that somebody else has named, it would tie that mailbox to a stranger's account.
+    """
     row = (
         await db.execute(text("SELECT * FROM find_mail_link(:token_hash)"), {"token_hash": token_hash(token)})
     ).one_or_none()
     if row is None:
         raise LinkExpired
-    return LinkSeen(row.id, PersonId(row.person_id), MailLinkPurpose(row.purpose), row.email)
+    seen = LinkSeen(row.id, PersonId(row.person_id), MailLinkPurpose(row.purpose), row.email)
+    if seen.purpose is MailLinkPurpose.CONFIRM and person_id != seen.person_id:
+        raise NotAllowed if person_id else NotSignedIn
+    return seen
 
 
 async def consume_mail_link(
-    db: AsyncSession, *, token: str, user_agent: str = "", address: str = ""
+    db: AsyncSession,
+    *,
+    token: str,
+    person_id: PersonId | None = None,
+    user_agent: str = "",
+    address: str = "",
 ) -> Opened | None:
-    """Press the button of a link, once: sign in, or confirm the new address (None).
+    """Press the button of a link, once: sign in, or confirm the new address (None). ``person_id`` is who presses.
 
-    Raises LinkExpired; EmailTaken if somebody else has confirmed that address since.
+    Raises LinkExpired, NotSignedIn, NotAllowed; EmailTaken if somebody else has confirmed that address since.
     """
-    seen = await look_at_mail_link(db, token=token)
+    seen = await look_at_mail_link(db, token=token, person_id=person_id)
     await work_for(db, tenant=db.info.get("tenant"), person=seen.person_id)
     # Of two that press at once, the second finds the link consumed.
     statement = update(MailLink).where(MailLink.id == seen.id, MailLink.consumed_at.is_(None))

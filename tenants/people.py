@@ -176,13 +176,9 @@ async def change_password(
     minutes. Raises WrongCurrentPassword, PasswordTooShort, PasswordTooEasy (on ``new_password``), and
     TooManyAttempts, for a browser left open must not become a place to guess the password at leisure.
     """
-    person = await me(db, person_id=person_id)
-    if person.password_hash and not await came_by_mail_just_now(
-        db, person_id=person_id, sign_in_id=sign_in_id
-    ):
-        await throttle.attempt(PASSWORDS_BY_EMAIL, person.email)
-        if current_password is None or not await is_password(current_password, person.password_hash):
-            raise WrongCurrentPassword
+    person = await must_be_themselves(
+        db, throttle, person_id=person_id, sign_in_id=sign_in_id, current_password=current_password
+    )
     hashed = await hash_password(new_password, email=person.email, field="new_password")
     await db.execute(
         update(Person)
@@ -190,6 +186,28 @@ async def change_password(
         .values(password_hash=hashed, password_changed_at=func.now())
     )
     return await revoke_other_sign_ins(db, person_id=person_id, keep=sign_in_id)
+
+
+async def must_be_themselves(
+    db: AsyncSession,
+    throttle: Throttle,
+    *,
+    person_id: PersonId,
+    sign_in_id: UUID,
+    current_password: str | None,
+) -> Person:
+    """Ask for the password before what gives the account away, where there is one; return the person.
+
+    Who came in by mail a moment ago has just shown who they are. Raises WrongCurrentPassword, TooManyAttempts.
+    """
+    person = await me(db, person_id=person_id)
+    if person.password_hash and not await came_by_mail_just_now(
+        db, person_id=person_id, sign_in_id=sign_in_id
+    ):
+        await throttle.attempt(PASSWORDS_BY_EMAIL, person.email)
+        if not current_password or not await is_password(current_password, person.password_hash):
+            raise WrongCurrentPassword
+    return person
 
 
 async def came_by_mail_just_now(db: AsyncSession, *, person_id: PersonId, sign_in_id: UUID | None) -> bool:

@@ -147,8 +147,16 @@ async def change_password(visit: NamedDependency[Visit], data: JSONBody[Password
 )
 async def request_email_change(visit: NamedDependency[Visit], data: JSONBody[EmailForm]) -> MailSent:
     """Have a link sent to the new address; nothing changes before it is pressed."""
-    person, _own = at_the_browser(visit)
-    await ask(visit.db, visit.house.throttle, person_id=person.id, email=data.email, locale=visit.locale)
+    person, own = at_the_browser(visit)
+    await ask(
+        visit.db,
+        visit.house.throttle,
+        person_id=person.id,
+        sign_in_id=own,
+        email=data.email,
+        locale=visit.locale,
+        current_password=data.current_password or None,
+    )
     return MailSent(email=data.email)
 
 

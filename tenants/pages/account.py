@@ -32,9 +32,10 @@ class PasswordForm(msgspec.Struct, frozen=True):
 
 
 class EmailForm(msgspec.Struct, frozen=True):
-    """The address that is to become one's own."""
+    """The address that is to become one's own, and the password where it is asked for."""
 
     email: Email
+    current_password: str = ""
 
 
 class LanguageForm(msgspec.Struct, frozen=True):
@@ -118,12 +119,18 @@ async def set_password(visit: NamedDependency[Visit]) -> Response[Any]:
 @post("/me/email", include_in_schema=False)
 async def ask_email_change(visit: NamedDependency[Visit]) -> Response[Any]:
     """Send a link to the new address; nothing changes before it is pressed."""
-    person, _sign_in_id = at_the_browser(visit)
+    person, sign_in_id = at_the_browser(visit)
     form = await visit.form(EmailForm)
 
     async def work() -> Done:
         await request_email_change(
-            visit.db, visit.house.throttle, person_id=person.id, email=form.data.email, locale=visit.locale
+            visit.db,
+            visit.house.throttle,
+            person_id=person.id,
+            sign_in_id=sign_in_id,
+            email=form.data.email,
+            locale=visit.locale,
+            current_password=form.data.current_password or None,
         )
         sent = _("Un lien est parti à {email} : ouvrez-le pour confirmer.", email=form.data.email)
         return Done("/me", sent)

@@ -83,7 +83,7 @@ async def link_sent(visit: NamedDependency[Visit]) -> Response[str]:
 @get("/sign-in/link/{token:str}", include_in_schema=False)
 async def link_page(visit: NamedDependency[Visit], token: FromPath[str]) -> Response[str]:
     """Show what a mailed link would do. Opening it does nothing: scanners of mail open links too."""
-    seen = await look_at_mail_link(visit.db, token=token)
+    seen = await look_at_mail_link(visit.db, token=token, person_id=visit.person and visit.person.id)
     return visit.page("tenants/link.html", link=seen, token=token, form=visit.click)
 
 
@@ -91,12 +91,17 @@ async def link_page(visit: NamedDependency[Visit], token: FromPath[str]) -> Resp
 async def press_link(visit: NamedDependency[Visit], token: FromPath[str]) -> Response[Any]:
     """Do what the link is for, once."""
     form: Form[Nothing] = await visit.form(Nothing)
-    seen = await look_at_mail_link(visit.db, token=token)
+    person_id = visit.person and visit.person.id
+    seen = await look_at_mail_link(visit.db, token=token, person_id=person_id)
     opened: list[Opened] = []
 
     async def work() -> Done:
         entered = await consume_mail_link(
-            visit.db, token=token, user_agent=client_browser(visit), address=client_address(visit)
+            visit.db,
+            token=token,
+            person_id=person_id,
+            user_agent=client_browser(visit),
+            address=client_address(visit),
         )
         if entered is None:
             return Done("/me", _("Votre adresse est maintenant {email}.", email=seen.email))

@@ -185,12 +185,15 @@ async def test_an_address_changes_only_once_the_new_mailbox_confirms(
     person = coop.manager.person_id
     new = f"nouvelle@{coop.slug}.example"
     async with database.begin(person=person) as db:
-        await request_email_change(db, throttle, person_id=person, email=new, locale="fr")
+        [signed_in] = await my_sign_ins(db, person_id=person)
+        await request_email_change(
+            db, throttle, person_id=person, sign_in_id=signed_in.id, email=new, locale="fr"
+        )
         assert (await me(db, person_id=person)).email == coop.manager.email
     token = await mailed(database, await last_link(database))
     assert token
     async with database.begin() as db:
-        assert await consume_mail_link(db, token=token) is None
+        assert await consume_mail_link(db, token=token, person_id=person) is None
     async with database.begin(person=person) as db:
         assert (await me(db, person_id=person)).email == new
     # A link to sign in that was mailed to the old address is worth nothing any more: nobody has it.
@@ -203,14 +206,20 @@ async def test_an_address_that_is_somebody_elses_cannot_be_taken(
     coop = await factories.found_cooperative(database)
     member = await factories.join_member(database, coop)
     async with database.begin(person=member.person_id) as db:
+        [signed_in] = await my_sign_ins(db, person_id=member.person_id)
         await request_email_change(
-            db, throttle, person_id=member.person_id, email=coop.manager.email, locale="fr"
+            db,
+            throttle,
+            person_id=member.person_id,
+            sign_in_id=signed_in.id,
+            email=coop.manager.email,
+            locale="fr",
         )
     token = await mailed(database, await last_link(database))
     assert token
     async with database.begin() as db:
         with pytest.raises(EmailTaken):
-            await consume_mail_link(db, token=token)
+            await consume_mail_link(db, token=token, person_id=member.person_id)
 
 
 async def test_changing_the_password_asks_for_the_old_one_and_signs_the_others_out(
