@@ -21,6 +21,12 @@ from timebank.ledger.transfers import Outcome
 
 LARGEST_BATCH: Final = 64
 LONGEST_QUEUE: Final = 5_000
+# After these nobody knows whether COMMIT was reached: the connection broke, or the server was being shut down.
+MAY_HAVE_COMMITTED: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
 
 _CALL: Final = (
     "SELECT outcome, refusal, transfer_id, answer FROM post_bearer_transfers($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -108,9 +114,7 @@ class Coalescer:
         try:
             outcomes = await self._call(tenant, [waiting.transfer for waiting in batch])
         except Exception as error:  # noqa: BLE001 (whatever it is, every request of the batch is answered)
-            undone = isinstance(error, asyncpg.PostgresError) and not isinstance(
-                error, asyncpg.PostgresConnectionError
-            )
+            undone = isinstance(error, asyncpg.PostgresError) and not isinstance(error, MAY_HAVE_COMMITTED)
             for waiting in batch:
                 if len(batch) > 1 and (undone or waiting.transfer.key is not None):
                     await self._answer(tenant, [waiting])

@@ -175,8 +175,9 @@ async def test_what_fails_a_call_fails_only_its_own_request(
     assert await balance(database, bo) == 3
 
 
+@pytest.mark.parametrize("lost", [asyncpg.ConnectionDoesNotExistError, asyncpg.AdminShutdownError])
 async def test_what_may_have_been_posted_is_tried_again_only_under_its_key(
-    database: Database, pool: "asyncpg.Pool[asyncpg.Record]"
+    database: Database, pool: "asyncpg.Pool[asyncpg.Record]", lost: type[asyncpg.PostgresError]
 ) -> None:
     cooperative, _ana, bo, secret = await three(database)
     watched = Watched(pool)
@@ -185,7 +186,7 @@ async def test_what_may_have_been_posted_is_tried_again_only_under_its_key(
     async def answer_lost(query: str, *arguments: Any) -> list[asyncpg.Record]:
         rows = list(await pool.fetch(query, *arguments))
         if len(arguments[1]) > 1:
-            raise asyncpg.ConnectionDoesNotExistError
+            raise lost
         return rows
 
     watched.fetch = answer_lost  # type: ignore[method-assign]
@@ -194,7 +195,7 @@ async def test_what_may_have_been_posted_is_tried_again_only_under_its_key(
         return_exceptions=True,
     )
     assert [getattr(result, "outcome", None) for result in results] == ["replayed", None, "replayed"]
-    assert isinstance(results[1], asyncpg.ConnectionDoesNotExistError)
+    assert isinstance(results[1], lost)
     assert await balance(database, bo) == 3
 
 
