@@ -16,7 +16,7 @@ from marketplace import correspondence as tell
 from marketplace import events as missions
 from marketplace.api import API as MISSION_API
 from marketplace.departures import withdraw_what_was_theirs
-from marketplace.operations import answer_health
+from marketplace.operations import answer_health, answer_metrics
 from marketplace.pages import PAGES as MISSION_PAGES
 from marketplace.rounds import (
     MissionDayBegan,
@@ -64,6 +64,7 @@ def routes() -> Sequence[ControllerRouterHandler]:
     """Every page and every operation of the API."""
     return [
         answer_health,
+        answer_metrics,
         *TENANTS_PAGES,
         *TIMEBANK_PAGES,
         *MISSION_PAGES,

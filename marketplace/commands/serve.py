@@ -12,6 +12,7 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from marketplace.app import create_app
+from marketplace.operations import share_counts
 from tenants.platform.leash import die_with_parent
 from tenants.platform.ports import check_port
 from tenants.platform.settings import Settings
@@ -29,10 +30,11 @@ LOGS: dict[str, Any] = {
 def serve(settings: Settings, *, host: str) -> None:
     """Serve until SIGTERM or SIGINT. Raises ``CannotRun`` when the port is taken."""
     check_port(host, settings.port, remedy="set PORT={port}")
+    counts = share_counts(settings)
     # Built once here, a fault in it ends us at once with its traceback rather than being tried again for
     # ever; and where processes are forked, they share what was imported.
     create_app(settings)
-    Server(
+    server = Server(
         "marketplace.commands.serve:application",
         factory=True,
         address=host,
@@ -46,7 +48,12 @@ def serve(settings: Settings, *, host: str) -> None:
         log_dictconfig=LOGS,
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE_SECONDS,
-    ).serve()
+    )
+    try:
+        server.serve()
+    finally:
+        if counts:
+            counts.cleanup()
 
 
 def application() -> object:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 SMALLEST_KEY_BYTES = 32
 FEWEST_DISTINCT_BYTES = 12
 LARGEST_PORT = 65_535
+SHORTEST_TOKEN = 24
 MOST_WORKERS = 128
 LONGEST_HEARTBEAT_SECONDS = 3_600
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -120,6 +121,14 @@ def _whole(largest: int) -> Callable[[str], int]:
     return read
 
 
+def _token(given: str) -> str:
+    if not re.fullmatch(r"[!-~]+", given):
+        raise _refuse("it has more than letters, digits and signs")
+    if len(given) < SHORTEST_TOKEN:
+        raise _refuse(f"it has fewer than {SHORTEST_TOKEN} characters")
+    return given
+
+
 def _log_level(given: str) -> str:
     if given.lower() not in LOG_LEVELS:
         raise _refuse("there is no such level")
@@ -147,6 +156,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "WEB_WORKERS": _whole(MOST_WORKERS),
     "WORKER_HEARTBEAT_SECONDS": _whole(LONGEST_HEARTBEAT_SECONDS),
     "LOG_LEVEL": _log_level,
+    "METRICS_TOKEN": _token,
     "DEMO": _switch,
 }
 
@@ -165,5 +175,6 @@ EXAMPLES: Mapping[str, str] = {
     "WEB_WORKERS": "a number, for example 3",
     "WORKER_HEARTBEAT_SECONDS": "a number of seconds, for example 60",
     "LOG_LEVEL": "one of debug, info, warning, error",
+    "METRICS_TOKEN": "at least 24 characters, as `openssl rand -hex 24` prints them",
     "DEMO": "true or false",
 }

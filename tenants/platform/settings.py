@@ -81,6 +81,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
 
+    metrics_token: str = ""
+    """Opens `/metrics` to the monitor that sends it as a bearer token; without it there is no such page."""
+
     demo: bool = False
     """`true` shows the demo's mailbox and sign-ins to everybody; refused unless BASE_URL is this machine."""
 

@@ -83,6 +83,8 @@ def test_every_problem_is_told_at_once() -> None:
         ("WEB_WORKERS", "0"),
         ("WORKER_HEARTBEAT_SECONDS", "soon"),
         ("LOG_LEVEL", "loud"),
+        ("METRICS_TOKEN", "hunter2"),
+        ("METRICS_TOKEN", "deux mots, avec des espaces"),
         ("DEMO", "maybe"),
     ],
 )
