@@ -10,13 +10,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants import audit
 from tenants.actors import Actor, Role
+from tenants.platform.errors import Refusal
 from tenants.platform.ids import AccountId, TransferId
+from tenants.platform.words import N_
 from timebank.exchanges import REASON_LENGTH, ReasonTooLong, checked_reason
 from timebank.ledger.accounts import hours_account_of, pot_of
 from timebank.ledger.transfers import Once, post, post_transfers
 
 GIFT: Final = "gift"
 POT_GRANT: Final = "pot_grant"
+
+
+class GrantToOneself(Refusal):
+    """Who keeps the pot decides nothing from it in their own favour."""
+
+    status = 403
+    code = "grant_to_oneself"
+    message = N_(
+        "Vous ne pouvez pas vous accorder vous-même des heures de la caisse : une autre personne qui en a la "
+        "charge doit le faire."
+    )
+    default_field = "to"
 
 
 async def give(
@@ -53,9 +67,12 @@ async def give_from_pot(
 ) -> TransferId:
     """Give hours of the solidarity pot to the member ``to``, for a reason that is kept. The steward's act.
 
-    Raises NotAllowed, ReasonMissing, ReasonTooLong, NotEnoughHours (the pot never owes), OverTheCeiling.
+    Never to themself. Raises NotAllowed, GrantToOneself, ReasonMissing, ReasonTooLong, NotEnoughHours (the pot
+    never owes), OverTheCeiling.
     """
     actor.must_hold(Role.STEWARD)
+    if to == actor.member:
+        raise GrantToOneself
     order = post(
         debit=_pot(actor),
         credit=hours_account_of(to),

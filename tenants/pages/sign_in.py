@@ -13,6 +13,7 @@ from litestar.params import FromPath, FromQuery
 from tenants.mail_links import consume_mail_link, look_at_mail_link, request_mail_link
 from tenants.people import WrongPassword, my_memberships, sign_in_with_password
 from tenants.platform.forms import Done, Form, Nothing
+from tenants.platform.ids import PersonId
 from tenants.platform.inputs import Email, OptionalLine
 from tenants.platform.security import SIGN_IN_COOKIE
 from tenants.platform.words import _
@@ -83,7 +84,7 @@ async def link_sent(visit: NamedDependency[Visit]) -> Response[str]:
 @get("/sign-in/link/{token:str}", include_in_schema=False)
 async def link_page(visit: NamedDependency[Visit], token: FromPath[str]) -> Response[str]:
     """Show what a mailed link would do. Opening it does nothing: scanners of mail open links too."""
-    seen = await look_at_mail_link(visit.db, token=token, person_id=visit.person and visit.person.id)
+    seen = await look_at_mail_link(visit.db, token=token, person_id=who_presses(visit))
     return visit.page("tenants/link.html", link=seen, token=token, form=visit.click)
 
 
@@ -91,7 +92,7 @@ async def link_page(visit: NamedDependency[Visit], token: FromPath[str]) -> Resp
 async def press_link(visit: NamedDependency[Visit], token: FromPath[str]) -> Response[Any]:
     """Do what the link is for, once."""
     form: Form[Nothing] = await visit.form(Nothing)
-    person_id = visit.person and visit.person.id
+    person_id = who_presses(visit)
     seen = await look_at_mail_link(visit.db, token=token, person_id=person_id)
     opened: list[Opened] = []
 
@@ -112,6 +113,11 @@ async def press_link(visit: NamedDependency[Visit], token: FromPath[str]) -> Res
         form, work, otherwise=lambda: visit.page("tenants/link.html", link=seen, token=token, form=form)
     )
     return keep_signed_in(visit, answer, opened[0]) if opened else answer
+
+
+def who_presses(visit: Visit) -> PersonId | None:
+    """The person who is signed in already, if anybody is."""
+    return visit.person.id if visit.person else None
 
 
 @post(["/sign-out", "/me/sign-out"], include_in_schema=False)

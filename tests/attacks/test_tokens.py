@@ -91,7 +91,8 @@ async def test_a_narrow_token_is_refused_by_every_operation_of_another_scope(
     secret = await api_token(database, scene.plain, "profile:write")
     public = PUBLIC_OPERATIONS | {"cooperative", "mission", "skills"}
     own = {"change_profile", "revoke_api_token", "leave_cooperative"}
-    refused, answered = set(), set()
+    refused: set[str] = set()
+    answered: set[str] = set()
     async with program(archipel, secret) as thief:
         document = (await thief.get("/api/v1/openapi.json")).json()
         for path, item in document["paths"].items():

@@ -176,6 +176,10 @@ BEGIN
     IF p_tenant IS NULL THEN
         RAISE EXCEPTION 'post_transfers: for one tenant' USING ERRCODE = '22023';
     END IF;
+    -- A transaction that works for one cooperative is not turned to another by its ledger.
+    IF NULLIF(current_setting('archipel.tenant', true), '') <> p_tenant::text THEN
+        RAISE EXCEPTION 'post_transfers: this transaction works for another cooperative' USING ERRCODE = '42501';
+    END IF;
     -- Assigned rather than performed: an expression is cheaper than a query.
     v_void := set_config('archipel.tenant', p_tenant::text, true);
 
@@ -376,11 +380,12 @@ BEGIN
                 END IF;
                 -- From here p is the account that must consent, and the other one must not be the actor's.
                 p := CASE v_op WHEN 'release' THEN c ELSE d END;
+                -- Nobody's mandate moves hours to themself, not even out of the pot that they keep.
                 v_may := CASE
+                    WHEN a_member[c + d - p] = v_actor THEN false
                     WHEN a_kind[p] IN ('pot', 'fund') AND v_actor::text || ':steward' = ANY (v_mandates) THEN true
                     WHEN a_kind[p] NOT IN ('member', 'pot', 'fund')
                          AND v_actor::text || ':treasurer' = ANY (v_mandates) THEN true
-                    WHEN a_member[c + d - p] = v_actor THEN false
                     WHEN v_op IN ('capture', 'release') THEN v_actor::text || ':mediator' = ANY (v_mandates)
                     WHEN v_op = 'reverse' THEN v_actor::text || ':treasurer' = ANY (v_mandates)
                     ELSE false
@@ -607,6 +612,10 @@ DECLARE
     n CONSTANT int := coalesce(cardinality(p_token_hash), 0);
     v_member uuid[]; v_person uuid[]; v_key text[]; v_refusal text[];
 BEGIN
+    IF NULLIF(current_setting('archipel.tenant', true), '') <> p_tenant::text THEN
+        RAISE EXCEPTION 'post_bearer_transfers: this transaction works for another cooperative'
+            USING ERRCODE = '42501';
+    END IF;
     PERFORM set_config('archipel.tenant', p_tenant::text, true);
     SELECT array_agg(CASE WHEN t.may THEN t.membership_id END), array_agg(CASE WHEN t.may THEN t.person_id END),
            array_agg(CASE WHEN t.may THEN p_key[s.i] END),

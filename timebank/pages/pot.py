@@ -94,6 +94,7 @@ async def _page(
         [
             (str(one.id), one.display_name)
             for one in await members(visit.db, actor=actor, limit=MEMBERS_TO_CHOOSE_FROM)
+            if one.id != actor.member
         ]
         if actor.holds(Role.STEWARD)
         else []
