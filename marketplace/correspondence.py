@@ -72,7 +72,9 @@ declare_notices(
     NoticeKind("mission_started", N_("Le travail convenu a commencé."), _MISSION, mailed=False),
     NoticeKind(
         "hold_lapsing",
-        N_("Sans livraison d'ici le {lapses_at}, les heures réservées seront rendues et l'accord prendra fin."),
+        N_(
+            "Sans livraison d'ici le {lapses_at}, les heures réservées seront rendues et l'accord prendra fin."
+        ),
         _MISSION,
     ),
     NoticeKind(

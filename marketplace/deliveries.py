@@ -159,24 +159,16 @@ async def confirm_delivery(
     """Confirm: min(spent, agreed) is posted, the rest given back, and ``extra_minutes`` on top if consented.
 
     The payer alone; also while a dispute is open, which it ends. The extra is a second transfer, linked with
-    the first: if the payer lacks those hours nothing is posted and NotEnoughHours says how many are missing.
+    the first: if the payer lacks those hours nothing is posted, and NotEnoughHours says so.
     """
     mission, agreement = await lock_agreement(db, actor=actor, mission_id=mission_id)
     actor.must_be(agreement.payer_id)
     must_be_in(mission.state, MissionState.DELIVERED, MissionState.DISPUTED)
     delivery = await delivery_of(db, agreement=agreement)
-    most = max(0, delivery.spent_minutes - agreement.agreed_minutes)
-    if not 0 <= extra_minutes <= most:
-        raise ExtraNotSpent(most_minutes=most)
-    due_minutes = delivery.due_minutes(agreement)
-    orders = [
-        capture(
-            hold_id=agreement.hold_id,
-            amount=due_minutes,
-            actor=agreement.payer_id,
-            cause=f"mission:{mission.id}",
-        )
-    ]
+    due = delivery.due_minutes(agreement)
+    if not 0 <= extra_minutes <= delivery.spent_minutes - due:
+        raise ExtraNotSpent(most_minutes=delivery.spent_minutes - due)
+    orders = [capture(hold_id=agreement.hold_id, amount=due, actor=agreement.payer_id)]
     if extra_minutes:
         orders.append(
             post(
@@ -208,8 +200,7 @@ async def confirm_delivery(
 async def settle_silent_deliveries(db: AsyncSession, *, actor: Actor) -> int:
     """Settle the deliveries on which the payer has said nothing in time; return how many. For the clock.
 
-    All of them in one call to the ledger; at most ``SETTLED_AT_ONCE`` in a transaction. A mission that
-    somebody works on at this moment is left for the next tick.
+    One call to the ledger; at most ``SETTLED_AT_ONCE``, and none that somebody works on at this moment.
     """
     assert actor.is_system, "silence is heard by the clock, not by a member"
     clock = await today(db, tenant_id=actor.tenant_id)
@@ -301,10 +292,10 @@ async def _settle(
 
 async def _drop_dispute(db: AsyncSession, mission: Mission, clock: Today) -> None:
     """End the open dispute of a mission that the payer confirms after all."""
-    await db.execute(
-        text(
-            "UPDATE disputes SET state = 'dropped', ended_at = :now"
-            " WHERE tenant_id = :tenant AND mission_id = :mission AND state = 'open'"
-        ),
-        {"tenant": mission.tenant_id, "mission": mission.id, "now": clock.now},
-    )
+    await db.execute(_DROP, {"tenant": mission.tenant_id, "mission": mission.id, "now": clock.now})
+
+
+_DROP: Final = text(
+    "UPDATE disputes SET state = 'dropped', ended_at = :now"
+    " WHERE tenant_id = :tenant AND mission_id = :mission AND state = 'open'"
+)

@@ -294,8 +294,7 @@ async def open_dispute(db: AsyncSession, *, mission: Mission) -> Dispute:
     return dispute
 
 
-def _said(text_: str, field: str) -> str:
-    said = text_.strip()
-    if not said:
+def _said(typed: str, field: str) -> str:
+    if not (said := typed.strip()):
         raise Invalid({field: _("Ce champ est nécessaire.")})
     return said

@@ -33,7 +33,7 @@ def stages(detail: MissionDetail) -> list[Stage]:
     if detail.state in _STOPS:
         before = _ROAD[:2] if detail.published_at else _ROAD[:1]
         return [*((_name(state), "done", "") for state in before), (_name(detail.state), "stopped", "")]
-    road = _DISPUTED_ROAD if detail.state in _DISPUTED_ROAD[4:] else _ROAD
+    road: tuple[MissionState, ...] = _DISPUTED_ROAD if detail.state in _DISPUTED_ROAD[4:] else _ROAD
     if detail.state is not MissionState.DRAFT:
         road = tuple(state for state in road if state is not MissionState.DRAFT)
     here = road.index(detail.state)

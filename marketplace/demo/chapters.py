@@ -62,7 +62,11 @@ def _exchange(cast: Cast, reason: str, minutes: int) -> Callable[[float], None]:
 
         async def step(db: AsyncSession) -> None:
             await post_transfer(
-                db, actor=cast.actors[giver], to=cast.actors[to].member, amount_minutes=minutes, reason=set_type(reason)
+                db,
+                actor=cast.actors[giver],
+                to=cast.actors[to].member,
+                amount_minutes=minutes,
+                reason=set_type(reason),
             )
 
         cast.calendar.at(days_ago, step)
@@ -76,7 +80,9 @@ def _gift(cast: Cast, message: str, minutes: int) -> Callable[[float], None]:
         giver = max(cast.actors, key=cast.has)
 
         async def step(db: AsyncSession) -> None:
-            await give(db, actor=cast.actors[giver], to=None, amount_minutes=minutes, message=set_type(message))
+            await give(
+                db, actor=cast.actors[giver], to=None, amount_minutes=minutes, message=set_type(message)
+            )
 
         cast.calendar.at(days_ago, step)
         cast.pay(giver, None, minutes)

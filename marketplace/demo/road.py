@@ -175,8 +175,12 @@ class Road:
 
     def disputed(self, days: float = 0.9) -> "Road":
         """Let the payer contest, and the provider answer."""
-        reason = DisputeTerms(reason=set_type("Ce n'est pas ce que nous avions convenu : il en manque une partie."))
-        side = StatementTerms(statement=set_type("J'ai fait ce qui était possible avec ce que j'avais sur place."))
+        reason = DisputeTerms(
+            reason=set_type("Ce n'est pas ce que nous avions convenu : il en manque une partie.")
+        )
+        side = StatementTerms(
+            statement=set_type("J'ai fait ce qui était possible avec ce que j'avais sur place.")
+        )
         self.then(
             days,
             self.payer,
@@ -197,7 +201,9 @@ class Road:
         posted = self.told.minutes * 2 // 3
         terms = DecisionTerms(
             posted_minutes=posted,
-            decision=set_type("Vous avez été entendus tous les deux. Le travail rendu sert déjà : les deux tiers sont dus."),
+            decision=set_type(
+                "Vous avez été entendus tous les deux. Le travail rendu sert déjà : les deux tiers sont dus."
+            ),
         )
         return self.then(
             days,

@@ -1,6 +1,7 @@
 """Who is told what: the right people, once, in words, and never about their own doing."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -34,7 +35,7 @@ async def deliver_events(database: Database, scene: Village) -> None:
 
 async def told(database: Database, scene: Village) -> set[tuple[str, str]]:
     """(who, which kind of notice) of everything about missions that was told; each once."""
-    names = {
+    names: dict[UUID, str] = {
         member.id: name
         for name, member in {
             "author": scene.author,
@@ -138,7 +139,7 @@ async def told_kinds(database: Database, scene: Village) -> set[tuple[str, str]]
     """As ``told``, where the same thing may rightly be told twice."""
     async with database.begin(tenant=scene.coop.tenant_id) as db:
         notices = (await db.scalars(select(Notice).where(Notice.tenant_id == scene.coop.tenant_id))).all()
-    names = {scene.author.id: "author", scene.bidder.id: "bidder", scene.other.id: "other"}
+    names: dict[UUID, str] = {scene.author.id: "author", scene.bidder.id: "bidder", scene.other.id: "other"}
     return {(names.get(one.membership_id, "?"), one.kind) for one in notices}
 
 
