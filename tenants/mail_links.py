@@ -21,6 +21,7 @@ from tenants.platform.database import Base, work_for
 from tenants.platform.errors import NotAllowed, NotSignedIn, Refusal
 from tenants.platform.ids import CooperativeId, PersonId
 from tenants.platform.outbox import emit
+from tenants.platform.security import subscriber_of
 from tenants.platform.throttle import Limit, Throttle
 from tenants.platform.words import N_
 from tenants.sign_ins import Opened, SignInMethod, open_sign_in, token_hash
@@ -100,7 +101,7 @@ async def request_mail_link(
     Raises TooManyAttempts after 5 links for one address, or 30 from one network address, in an hour.
     """
     email = plain_email(email)
-    await throttle.attempt(LINKS_BY_ADDRESS, address)
+    await throttle.attempt(LINKS_BY_ADDRESS, subscriber_of(address))
     await throttle.attempt(LINKS_BY_EMAIL, email)
     link_id = (
         await db.execute(text("SELECT ask_mail_link(:email, :locale)"), {"email": email, "locale": locale})

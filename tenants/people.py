@@ -20,6 +20,7 @@ from tenants.passwords import hash_password, is_password, renewed_hash
 from tenants.platform.database import Base, work_for
 from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import PersonId
+from tenants.platform.security import subscriber_of
 from tenants.platform.throttle import Limit, Throttle
 from tenants.platform.words import LOCALES, N_
 from tenants.sign_ins import Opened, SignIn, SignInMethod, open_sign_in, revoke_other_sign_ins
@@ -144,7 +145,7 @@ async def sign_in_with_password(
     a quarter of an hour.
     """
     email = plain_email(email)
-    await throttle.attempt(PASSWORDS_BY_ADDRESS, address)
+    await throttle.attempt(PASSWORDS_BY_ADDRESS, subscriber_of(address))
     await throttle.attempt(PASSWORDS_BY_EMAIL, email)
     found = await find_person(db, email=email)
     if not await is_password(password, found.password_hash) or found.person_id is None:

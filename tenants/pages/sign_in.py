@@ -16,6 +16,7 @@ from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.ids import PersonId
 from tenants.platform.inputs import Email, OptionalLine
 from tenants.platform.security import SIGN_IN_COOKIE
+from tenants.platform.security import client_address as client_address_of
 from tenants.platform.words import _
 from tenants.sign_ins import Opened, revoke_sign_in
 from tenants.visit import Visit
@@ -155,5 +156,7 @@ def client_browser(visit: Visit) -> str:
 
 
 def client_address(visit: Visit) -> str:
-    """Where the request comes from, as the server sees it."""
-    return visit.request.client.host if visit.request.client else ""
+    """Where the request comes from, as the server or its trusted proxies see it."""
+    peer = visit.request.client.host if visit.request.client else ""
+    forwarded = ",".join(visit.request.headers.getall("x-forwarded-for", []))
+    return client_address_of(peer, forwarded, proxies=visit.house.settings.trusted_proxies)

@@ -3,10 +3,14 @@
 This file must never look at who is signed in.
 """
 
+import ipaddress
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
+
+from tenants.platform.setting_forms import Network
 
 SIGN_IN_COOKIE: Final = "archipel_sign_in"
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -60,3 +64,37 @@ def is_cross_site(headers: dict[bytes, bytes], *, base_url: str, signed_in: bool
     host = headers.get(b"host", b"").decode("latin-1")
     sent_from = urlsplit(origin.decode("latin-1")).netloc
     return sent_from not in {host, urlsplit(base_url).netloc}
+
+
+def client_address(peer: str, forwarded: str, *, proxies: Sequence[Network]) -> str:
+    """Where a request comes from: ``peer``, or what our own proxies say in ``X-Forwarded-For``.
+
+    Each proxy adds the address it saw at the end; so the list is read from there, and only as long as a trusted proxy
+    speaks. What stands before was sent by the client, who may write what they like.
+    """
+    for hop in reversed(forwarded.split(",")):
+        if not _is_of(peer, proxies) or _read_address(hop) is None:
+            break
+        peer = hop.strip()
+    return peer
+
+
+def subscriber_of(address: str) -> str:
+    """What attempts are counted by: the address, of IPv6 the /64 that one subscriber has to themself."""
+    found = _read_address(address)
+    if found is None or found.version == 4:
+        return str(found or "")
+    return str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def _is_of(address: str, networks: Sequence[Network]) -> bool:
+    found = _read_address(address)
+    return found is not None and any(found in network for network in networks)
+
+
+def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if found.version == 6 else found

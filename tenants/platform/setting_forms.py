@@ -8,8 +8,11 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+Network = IPv4Network | IPv6Network
 
 SMALLEST_KEY_BYTES = 32
 FEWEST_DISTINCT_BYTES = 12
@@ -135,6 +138,13 @@ def _log_level(given: str) -> str:
     return given.lower()
 
 
+def _networks(given: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(one.strip()) for one in given.split(","))
+    except ValueError:
+        raise _refuse("it is not a list of addresses or networks") from None
+
+
 def _switch(given: str) -> bool:
     if given.lower() not in {"true", "false", "1", "0"}:
         raise _refuse("it is neither true nor false")
@@ -157,6 +167,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "WORKER_HEARTBEAT_SECONDS": _whole(LONGEST_HEARTBEAT_SECONDS),
     "LOG_LEVEL": _log_level,
     "METRICS_TOKEN": _token,
+    "TRUSTED_PROXIES": _networks,
     "DEMO": _switch,
 }
 
@@ -175,6 +186,7 @@ EXAMPLES: Mapping[str, str] = {
     "WEB_WORKERS": "a number, for example 3",
     "WORKER_HEARTBEAT_SECONDS": "a number of seconds, for example 60",
     "LOG_LEVEL": "one of debug, info, warning, error",
+    "TRUSTED_PROXIES": "for example 127.0.0.1 or 10.0.0.0/8,fd00::/8",
     "METRICS_TOKEN": "at least 24 characters, as `openssl rand -hex 24` prints them",
     "DEMO": "true or false",
 }

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from tenants.platform.setting_forms import EXAMPLES, READERS
+from tenants.platform.setting_forms import EXAMPLES, READERS, Network
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -83,6 +83,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     metrics_token: str = ""
     """Opens `/metrics` to the monitor that sends it as a bearer token; without it there is no such page."""
+
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose `X-Forwarded-For` is believed: the addresses or networks of the proxies in front, separated by commas."""
 
     demo: bool = False
     """`true` shows the demo's mailbox and sign-ins to everybody; refused unless BASE_URL is this machine."""

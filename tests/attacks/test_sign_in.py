@@ -5,6 +5,7 @@ import json
 import re
 import statistics
 import time
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,11 +15,12 @@ import pytest
 from tenants.people import find_person
 from tenants.platform.database import Database
 from tenants.platform.mail import kept_mails
+from tenants.platform.security import client_address, subscriber_of
 from tenants.platform.settings import Settings
 from tenants.platform.throttle import Throttle
 from tests.attacks.conftest import Browser, Scene
 from tests.factories import PASSWORD, found_cooperative, join_member, sign_in
-from tests.running import Running
+from tests.running import Running, free_port, start, wait_until_healthy
 
 ELSEWHERE = {"sec_fetch_site": "cross-site", "origin": "https://mechant.example"}
 
@@ -258,6 +260,56 @@ async def test_inventing_addresses_does_not_get_past_the_limit(database: Databas
     ]
     assert [answer.status_code for answer in answers[:10]] == [httpx.codes.UNPROCESSABLE_ENTITY] * 10
     assert answers[10].status_code == httpx.codes.TOO_MANY_REQUESTS
+
+
+async def test_behind_our_proxy_one_guesser_does_not_lock_everybody_out(
+    database: Database, archipel: Running
+) -> None:
+    """Over https every request comes from the proxy: its word says who knocks, and theirs before it nothing."""
+    victim = (await found_cooperative(database, password=PASSWORD)).manager
+    port = free_port()
+    settings = {"PORT": str(port), "BASE_URL": f"http://127.0.0.1:{port}", "TRUSTED_PROXIES": "127.0.0.1"}
+    server = start(["serve"], {**archipel.environment, **settings, "WEB_WORKERS": "1"})
+    try:
+        wait_until_healthy(settings["BASE_URL"], server)
+        async with httpx.AsyncClient(base_url=settings["BASE_URL"], timeout=30) as proxy:
+
+            async def knock(number: int, forwarded: str, password: str = "") -> int:
+                email = f"personne-{number}@nulle-part.example" if not password else victim.email
+                sent = {"email": email, "link": "" if password else "1", "password": password}
+                headers = {"x-forwarded-for": forwarded}
+                return (await proxy.post("/sign-in", data=sent, headers=headers)).status_code
+
+            guesser = [await knock(number, f"192.0.2.{number}, 198.51.100.7") for number in range(31)]
+            assert guesser == [httpx.codes.SEE_OTHER] * 30 + [httpx.codes.TOO_MANY_REQUESTS]
+            assert await knock(40, "203.0.113.9") == httpx.codes.SEE_OTHER
+            assert await knock(0, "198.51.100.7", PASSWORD) == httpx.codes.SEE_OTHER
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "found"),
+    [
+        ("198.51.100.7", "203.0.113.9", "198.51.100.7"),
+        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "1.1.1.1, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("::ffff:10.0.0.1", "2001:db8::7", "2001:db8::7"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9, <script>", "10.0.0.1"),
+        ("", "203.0.113.9", ""),
+    ],
+)
+def test_only_our_proxies_are_believed(peer: str, forwarded: str, found: str) -> None:
+    assert client_address(peer, forwarded, proxies=[ip_network("10.0.0.0/8")]) == found
+
+
+def test_a_whole_network_of_addresses_is_one_subscriber() -> None:
+    assert subscriber_of("2001:db8:1:2::1") == subscriber_of("2001:db8:1:2:ffff::9")
+    assert subscriber_of("2001:db8:1:2::1") != subscriber_of("2001:db8:1:3::1")
+    assert subscriber_of("198.51.100.7") != subscriber_of("198.51.100.8")
 
 
 async def test_somebody_who_left_or_is_suspended_gets_nothing_more(
