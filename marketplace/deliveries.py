@@ -2,8 +2,7 @@
 
 Delivering is the provider's confirmation, so the payer's makes both. What is posted is the time really
 spent, at most the time agreed; more only with the payer's explicit consent to that very number. A payer who
-says nothing for the agreed number of days is taken to agree, to the agreed hours at most. This file must
-never decide a dispute.
+says nothing for the agreed days is taken to agree, to the agreed hours at most. This file decides no dispute.
 
 Locks: the mission first, then the accounts inside the ledger, in one call.
 """
