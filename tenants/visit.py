@@ -21,6 +21,8 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import Cookie
+from litestar.exceptions import HTTPException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,8 +37,9 @@ from tenants.platform.errors import (
     NotSignedIn,
     Refusal,
     ScopeMissing,
+    Unreadable,
 )
-from tenants.platform.forms import Done, Form, Nothing
+from tenants.platform.forms import Done, Form, Nothing, SentBefore, sent_fields
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
 from tenants.platform.relay import wake_relay
 from tenants.platform.security import SAFE_METHODS, SIGN_IN_COOKIE, is_cross_site
@@ -50,6 +53,7 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 NOTICE_COOKIE: Final = "archipel_notice"
 NOTICE_LENGTH_MAX: Final = 500
+DRAINED_BYTES_MAX: Final = 16 * 1024 * 1024
 
 _ARRIVE = text("SELECT * FROM arrive(:slug, :sign_in_hash, :bearer_hash)")
 _TOUCH = text("SELECT touch_sign_in(:sign_in_id)")
@@ -139,6 +143,7 @@ class Visit:
         self.unread_notices: int = arrival.unread_notices or 0
         self.token_id: UUID | None = arrival.token_id
         self.locale = _locale(request, self.person, self.cooperative)
+        self.refused: Form[Any] | None = None
 
     # --- Who reads ---------------------------------------------------------------------------------
 
@@ -271,17 +276,23 @@ class Visit:
         """Do the work of a sent form once and lead on (303), or show the page again with what is wrong.
 
         The work runs in a savepoint: a refusal leaves nothing half-done, and the page that shows it can
-        still read. Sent twice with the same ``once``, it is done once and answered twice.
+        still read. Sent twice with the same ``once``, it is done once and answered twice; sent again with other
+        answers (the back button), it asks whether that is meant. A refusal is no answer to keep: what was
+        missing then may be there now.
         """
         if not form.errors:
             try:
                 done = await self._once(f"form {self.path}", form.sent_once, form.fields(), work)
+            except idempotency.IdempotencyKeyReused as reused:
+                form.already = msgspec.convert(reused.kept, Done).path
+                form.refuse(SentBefore())
             except Refusal as refusal:
                 if isinstance(refusal, (NotSignedIn, NotFound)):
                     raise
                 form.refuse(refusal)
             else:
                 return self.see_other(done.path, notice=done.notice)
+        self.refused = form
         page = otherwise()
         answer = await page if isawaitable(page) else page
         answer.status_code = form.refusal.status if form.refusal else HTTPStatus.UNPROCESSABLE_ENTITY
@@ -306,9 +317,8 @@ class Visit:
             key=key,
             request_hash=hashlib.sha256(sent).digest(),
             work=kept,
+            keep_refusals=False,
         )
-        if answer.refusal:
-            raise answer.refusal
         return msgspec.convert(answer.content, Done)
 
     # --- API ---------------------------------------------------------------------------------------
@@ -351,7 +361,8 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
         if not bearer_hash and _is_cross_site(request, house, signed_in=sign_in_hash is not None):
             raise CrossSite
         # Read before a connection is taken, so that a slow sender holds none.
-        await request.body()
+        await _read_body(request)
+        await _keep_typed(request, house)
     slug = request.path_params.get("cooperative")
     async with house.database.begin(read_only=reading) as db:
         row = await db.execute(
@@ -365,7 +376,7 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
             raise NotFound
         if bearer_hash and visit.token_id is None:
             raise NotSignedIn
-        if slug is not None and not reading and visit.path.startswith("/api/"):
+        if slug is not None and not reading:
             # Every writing operation is a member's: a stranger is told so before their body is looked at.
             must_be_a_member(visit)
         zone = visit.cooperative.time_zone if visit.cooperative else None
@@ -397,6 +408,35 @@ def _credentials(request: Request[Any, Any, Any]) -> tuple[bytes | None, bytes |
 def _is_cross_site(request: Request[Any, Any, Any], house: House, *, signed_in: bool) -> bool:
     headers = dict(request.scope["headers"])
     return is_cross_site(headers, base_url=house.settings.base_url, signed_in=signed_in)
+
+
+async def _read_body(request: Request[Any, Any, Any]) -> None:
+    """Read the body. What is too large is let in and thrown away, so far as it is bearable.
+
+    A browser reads no answer while it sends: cut off in the middle, it would say that the connection broke
+    rather than show why.
+    """
+    try:
+        await request.body()
+    except RequestEntityTooLarge:
+        thrown = 0
+        while thrown < DRAINED_BYTES_MAX:
+            message: Any = await request.receive()
+            thrown += len(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        raise
+
+
+async def _keep_typed(request: Request[Any, Any, Any], house: House) -> None:
+    """Keep what a page of ours sent, so that whatever goes wrong, the answer can give it back.
+
+    Never what another site may have sent: it would be shown, ready to be confirmed, as if the reader had typed it.
+    """
+    if request.scope["path"].startswith("/api/") or _is_cross_site(request, house, signed_in=True):
+        return
+    with contextlib.suppress(Unreadable, HTTPException):
+        request.state.typed = await sent_fields(request)
 
 
 _background: set[asyncio.Task[None]] = set()

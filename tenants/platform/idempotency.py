@@ -69,6 +69,11 @@ class IdempotencyKeyReused(Refusal):
     code = "idempotency_key_reused"
     message = N_("Cette clé a déjà servi pour une autre demande. Reprenez avec une nouvelle clé.")
 
+    def __init__(self, kept: Any = None) -> None:
+        super().__init__("idempotency_key")
+        # What the first request was answered, for a page that leads there; never part of the answer itself.
+        self.kept = kept
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -130,12 +135,14 @@ async def once(
     key: str,
     request_hash: bytes,
     work: Callable[[], Awaitable[tuple[int, Any]]],
+    keep_refusals: bool = True,
 ) -> Answer:
     """Do ``work`` if this key was never seen; otherwise give the answer it had.
 
     ``work`` returns (status, answer as JSON-able data). If it raises a Refusal, what it wrote is
     undone, the refusal is kept, and this *returns* an Answer whose ``refusal`` the caller shows: the
-    caller's transaction must commit all the same. Raises IdempotencyKeyReused (nothing written) and
+    caller's transaction must commit all the same. Without ``keep_refusals`` a refusal is raised like any
+    failure, and the key stays good for another try. Raises IdempotencyKeyReused (nothing written) and
     whatever else ``work`` raises (nothing kept). Holds an advisory lock on the key until the
     transaction ends; the caller holds no other lock yet.
     """
@@ -145,9 +152,11 @@ async def once(
     known = (await db.execute(_FIND, who)).one_or_none()
     if known is not None:
         if known.request_hash != request_hash:
-            raise IdempotencyKeyReused("idempotency_key")
+            raise IdempotencyKeyReused(known.answer)
         return _replay(known.status, known.answer)
     answer = await _answer(db, work)
+    if answer.refusal and not keep_refusals:
+        raise answer.refusal
     stored = _stored(answer.refusal) if answer.refusal else answer.content
     await db.execute(_KEEP, {**who, "request_hash": request_hash, "status": answer.status, "answer": stored})
     return answer

@@ -10,6 +10,7 @@ from jinja2 import StrictUndefined, UndefinedError
 
 from tenants.platform.accents import Accent
 from tenants.platform.errors import NotAllowed, NotFound, NotSignedIn, Refusal, TooLarge, Unavailable
+from tenants.platform.forms import Typed
 from tenants.platform.templating import (
     STATIC_DIRECTORY,
     TEMPLATE_DIRECTORIES,
@@ -209,7 +210,8 @@ def test_the_frame_is_light() -> None:
 )
 def test_every_failure_has_a_page_with_a_way_out(refusal: Refusal, locale: str) -> None:
     with use_locale(locale):
-        html = render("error.html", visit=AVisit(person=None, member=None, locale=locale), refusal=refusal)
+        visit = AVisit(person=None, member=None, locale=locale)
+        html = render("error.html", visit=visit, refusal=refusal, typed=Typed())
     Outline(html)
     assert str(refusal.status) in html
     assert 'class="button next"' in html
