@@ -24,6 +24,7 @@ from litestar.static_files import create_static_files_router
 from marketplace import switchboard
 from tenants.platform.database import Database
 from tenants.platform.errors import Invalid, NotFound, NotSignedIn, Refusal, TooLarge, Unavailable, Unreadable
+from tenants.platform.forms import Typed
 from tenants.platform.inputs import explain
 from tenants.platform.logs import configure_logs
 from tenants.platform.security import BODY_BYTES_MAX, SAFE_METHODS, SIGN_IN_COOKIE, security_headers
@@ -127,11 +128,12 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
     with use_locale(visit.locale, visit.cooperative.time_zone if visit.cooperative else None):
         if request.scope["path"].startswith("/api/"):
             return cast("Response[Any]", problem_response(refusal))
-        if isinstance(refusal, NotSignedIn):
+        typed = Typed.of(getattr(request.state, "typed", ()))
+        if isinstance(refusal, NotSignedIn) and not typed.fields:
             back = visit.path if request.method in SAFE_METHODS else ""
             return visit.see_other(f"/sign-in?next={quote(back)}" if back else "/sign-in")
         return Response(
-            render("error.html", visit=visit, refusal=refusal),
+            render("error.html", visit=visit, refusal=refusal, typed=typed),
             status_code=refusal.status,
             media_type="text/html",
             headers={"cache-control": "no-store"},
