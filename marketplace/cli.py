@@ -5,6 +5,7 @@ never do the work: a command imports what it needs when it runs, so that --help 
 """
 
 import asyncio
+import re
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -116,7 +117,7 @@ def migrate(*, check: bool) -> None:
 
 @cli.group()
 def tenant() -> None:
-    """Found cooperatives."""
+    """Found cooperatives, and help those that nobody manages any more."""
 
 
 @tenant.command("create")
@@ -146,6 +147,22 @@ def create_tenant(**answers: str) -> None:
     from marketplace.commands.tenant import Founding, create  # noqa: PLC0415
 
     click.echo(asyncio.run(create(settings, Founding(**answers))))
+
+
+@tenant.command("appoint")
+@click.argument("slug")
+@click.argument("email")
+def appoint_manager(slug: str, email: str) -> None:
+    """Give a cooperative that has no manager left a new one, for a year; exit 1 if it has one.
+
+    EMAIL is the address with which a member signs in, or of somebody to invite.
+    """
+    settings = _settings(NEEDED_TO_FOUND)
+    from marketplace.commands.tenant import appoint  # noqa: PLC0415
+
+    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+", email):
+        raise click.BadParameter("that is not an e-mail address", param_hint="EMAIL")
+    click.echo(asyncio.run(appoint(settings, slug=slug, email=email)))
 
 
 @cli.command()

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants import audit
 from tenants.actors import Actor, Role
+from tenants.audit import AuditEntry
 from tenants.events import MemberInvited
 from tenants.memberships import Membership, MembershipState
 from tenants.people import plain_email
@@ -29,6 +30,8 @@ from tenants.sign_ins import new_token
 
 GOOD_FOR: Final = timedelta(days=14)
 PAUSE: Final = timedelta(minutes=10)
+DAY: Final = timedelta(days=1)
+MOST_A_DAY: Final = 200
 MESSAGE_LENGTH: Final = 2000
 
 
@@ -80,14 +83,23 @@ class JustMailed(Refusal):
     message = N_("Ce courriel vient de partir. Attendez {wait_minutes} avant de le renvoyer.")
 
 
+class TooManyInvitations(Refusal):
+    """So many mails in the cooperative's name, and in a day, nobody sends by hand."""
+
+    status = 429
+    code = "too_many_invitations"
+    message = N_("Vous avez envoyé {limit} invitations en 24 heures, c'est la limite. Continuez demain.")
+
+
 async def invite_member(
     db: AsyncSession, *, actor: Actor, email: str, display_name: str, message: str = ""
 ) -> Invitation:
-    """Invite somebody by mail: a manager's doing. Raises AlreadyInvited.
+    """Invite somebody by mail: a manager's doing. Raises AlreadyInvited, TooManyInvitations.
 
     Whether anybody can already sign in with this address makes no difference to the answer.
     """
     actor.must_hold(Role.MANAGER)
+    await _must_be_within_a_day(db, actor)
     invitation = await write_invitation(
         db,
         tenant_id=actor.tenant_id,
@@ -159,9 +171,10 @@ async def pending_invitations(
 async def resend_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UUID) -> Invitation:
     """Mail an invitation once more, good for 14 days again; the links made before stop working.
 
-    Raises JustMailed within 10 minutes of the last time, NotFound.
+    Raises JustMailed within 10 minutes of the last time, TooManyInvitations, NotFound.
     """
     actor.must_hold(Role.MANAGER)
+    await _must_be_within_a_day(db, actor)
     invitation = await lock_pending(db, actor.tenant_id, invitation_id)
     now = (await db.execute(select(func.now()))).scalar_one()
     if invitation.sent_at is not None and now - invitation.sent_at < PAUSE:
@@ -171,6 +184,18 @@ async def resend_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UU
     await audit.record(db, actor=actor, action="tenants:invitation:sent_again", subject_id=invitation.id)
     await emit(db, MemberInvited(tenant_id=actor.tenant_id, invitation_id=invitation.id))
     return invitation
+
+
+async def _must_be_within_a_day(db: AsyncSession, actor: Actor) -> None:
+    """Count what this manager mailed: by the audit trail, which keeps what was taken back since."""
+    query = select(func.count()).where(
+        AuditEntry.tenant_id == actor.tenant_id,
+        AuditEntry.actor_id == actor.membership_id,
+        AuditEntry.action.in_(("tenants:invitation:sent", "tenants:invitation:sent_again")),
+        AuditEntry.at > func.now() - DAY,
+    )
+    if (await db.execute(query)).scalar_one() >= MOST_A_DAY:
+        raise TooManyInvitations(limit=MOST_A_DAY)
 
 
 async def withdraw_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UUID) -> None:

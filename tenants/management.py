@@ -41,6 +41,18 @@ async def lock_managers(db: AsyncSession, tenant_id: CooperativeId) -> None:
     )
 
 
+async def is_managed(
+    db: AsyncSession,
+    tenant_id: CooperativeId,
+    *,
+    without_member: UUID | None = None,
+    without_mandate: UUID | None = None,
+) -> bool:
+    """Whether an active member manages the cooperative now; the caller holds ``lock_managers``."""
+    facts = {"tenant_id": tenant_id, "without_member": without_member, "without_mandate": without_mandate}
+    return bool((await db.execute(_OTHER_MANAGER, facts)).scalar_one())
+
+
 async def must_leave_a_manager(
     db: AsyncSession,
     tenant_id: CooperativeId,
@@ -49,6 +61,5 @@ async def must_leave_a_manager(
     without_mandate: UUID | None = None,
 ) -> None:
     """Refuse (LastManager) if nobody would manage any more; the caller holds ``lock_managers``."""
-    facts = {"tenant_id": tenant_id, "without_member": without_member, "without_mandate": without_mandate}
-    if not (await db.execute(_OTHER_MANAGER, facts)).scalar_one():
+    if not await is_managed(db, tenant_id, without_member=without_member, without_mandate=without_mandate):
         raise LastManager

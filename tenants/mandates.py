@@ -154,7 +154,7 @@ async def give_mandate(
         kind="mandate_given",
         facts={"until_on": until},
     )
-    count = await _count_holders(db, actor.tenant_id, role)
+    count = await count_holders(db, actor.tenant_id, role)
     line = await register.append(
         db, tenant_id=actor.tenant_id, kind="mandate_given", facts={"role": str(role), "holders": count}
     )
@@ -243,7 +243,7 @@ async def write_end(db: AsyncSession, actor: Actor, mandate: Mandate, reason: En
         await notify(
             db, tenant_id=actor.tenant_id, membership_id=mandate.membership_id, kind="mandate_ended", facts={}
         )
-    count = await _count_holders(db, actor.tenant_id, mandate.role)
+    count = await count_holders(db, actor.tenant_id, mandate.role)
     await register.append(
         db,
         tenant_id=actor.tenant_id,
@@ -278,7 +278,8 @@ async def mandates_in_force(
     return [(mandate, name) for mandate, name in rows]
 
 
-async def _count_holders(db: AsyncSession, tenant_id: CooperativeId, role: Role) -> int:
+async def count_holders(db: AsyncSession, tenant_id: CooperativeId, role: Role) -> int:
+    """How many mandates of a role hold now."""
     query = select(func.count()).where(
         Mandate.tenant_id == tenant_id,
         Mandate.role == role,

@@ -107,6 +107,35 @@ async def test_a_cooperative_is_founded_and_its_founder_gets_a_link(
     assert "Traceback" not in again.stderr
 
 
+async def test_a_cooperative_without_a_manager_is_given_one(
+    database: Database, environment: dict[str, str], db_as: OpenAs
+) -> None:
+    coop = await factories.found_cooperative(database)
+    member = await factories.join_member(database, coop, name="Maïwenn Relève")
+    appoint = ("tenant", "appoint", coop.slug, member.email)
+    refused = archipel(*appoint, environment=environment)
+    assert refused.returncode == 1
+    assert "à sa gestion" in refused.stderr
+    async with db_as("postgres") as db:
+        await db.execute(
+            text("""
+            UPDATE mandates SET term = tstzrange(now() - interval '2 years', now() - interval '1 hour')
+            WHERE tenant_id = :tenant
+            """),
+            {"tenant": coop.tenant_id},
+        )
+    answer = archipel(*appoint, environment=environment)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "Maïwenn Relève manages Les Ateliers du Vent for a year, and is told so.\n"
+    assert archipel(*appoint, environment=environment).returncode == 1
+
+
+def test_appointing_asks_for_a_cooperative_and_an_address(environment: dict[str, str]) -> None:
+    nowhere = archipel("tenant", "appoint", "nulle-part", "a@b.fr", environment=environment)
+    assert (nowhere.returncode, nowhere.stderr) == (1, "No cooperative has the slug nulle-part.\n")
+    assert archipel("tenant", "appoint", "nulle-part", "personne", environment=environment).returncode == 2
+
+
 async def test_migrating_gives_a_cooperative_the_rules_it_lacks(
     database: Database, environment: dict[str, str], db_as: OpenAs
 ) -> None:

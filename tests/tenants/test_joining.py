@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, text
 
+from tenants import invitations
 from tenants.actors import Role
 from tenants.cooperatives import LegalProfile
 from tenants.founding import SlugTaken, SlugUnfit, found_cooperative
@@ -13,6 +14,7 @@ from tenants.invitations import (
     AlreadyInvited,
     Invitation,
     JustMailed,
+    TooManyInvitations,
     invite_member,
     pending_invitations,
     resend_invitation,
@@ -268,3 +270,33 @@ async def test_the_outbox_holds_no_token_and_no_address(database: Database) -> N
         written = str((await db.scalars(select(OutboxRow.facts))).all())
     assert token not in written
     assert "@" not in written
+
+
+async def test_a_manager_mails_so_many_invitations_a_day_and_no_more(
+    database: Database, db_as: OpenAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "MOST_A_DAY", 2)
+    coop = await factories.found_cooperative(database)
+
+    async def invite(number: int) -> Invitation:
+        async with database.begin(tenant=coop.tenant_id) as db:
+            return await invite_member(
+                db, actor=coop.manager.actor, email=f"n{number}@{coop.slug}.example", display_name="N"
+            )
+
+    first = await invite(1)
+    async with database.begin(tenant=coop.tenant_id) as db:
+        await withdraw_invitation(db, actor=coop.manager.actor, invitation_id=first.id)
+    second = await invite(2)
+    with pytest.raises(TooManyInvitations) as refused:
+        await invite(3)
+    assert "2 invitations en 24 heures" in refused.value.detail()
+    with pytest.raises(TooManyInvitations):
+        async with database.begin(tenant=coop.tenant_id) as db:
+            await resend_invitation(db, actor=coop.manager.actor, invitation_id=second.id)
+    async with db_as("postgres") as db:
+        await db.execute(
+            text("UPDATE audit_entries SET at = at - interval '25 hours' WHERE tenant_id = :tenant"),
+            {"tenant": coop.tenant_id},
+        )
+    await invite(3)
