@@ -22,6 +22,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from marketplace import switchboard
+from marketplace.operations import counting
 from tenants.platform.database import Database
 from tenants.platform.errors import Invalid, NotFound, NotSignedIn, Refusal, TooLarge, Unavailable, Unreadable
 from tenants.platform.forms import Typed
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ),
             *switchboard.routes(),
         ],
+        middleware=counting(settings),
         dependencies={"visit": Provide(open_visit)},
         exception_handlers={Exception: answer_failure},
         before_send=[security_headers(https=settings.base_url.startswith("https:"))],

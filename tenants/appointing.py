@@ -44,8 +44,9 @@ class Appointed:
 async def appoint_manager(db: AsyncSession, *, tenant_id: CooperativeId, email: str) -> Appointed:
     """Give the management to one person for a year, where nobody has it.
 
-    That is the member who signs in with this address, else whoever is invited at it, or is invited now. Written into the audit trail and the register. Holds the cooperative's management, then the register's head.
-    Raises StillManaged, and StateUnfit for a suspended member.
+    That is the member who signs in with this address, else whoever is invited at it, or is invited now. Written
+    into the audit trail and the register. Holds the cooperative's management, then the register's head. Raises
+    StillManaged, and StateUnfit for a suspended member.
     """
     await lock_managers(db, tenant_id)
     if await is_managed(db, tenant_id):
