@@ -25,6 +25,9 @@ END
 $$;
 REVOKE DELETE ON people, cooperatives FROM app;
 REVOKE ALL ON api_tokens FROM platform;
+-- The sweep sees when a sign-in or a link was over, never whose it was.
+GRANT SELECT (id, expires_at, revoked_at), DELETE ON sign_ins TO platform;
+GRANT SELECT (id, expires_at), DELETE ON mail_links TO platform;
 
 GRANT SELECT ON cooperatives, memberships, mandates, invitations, api_tokens, notices, people, sign_ins TO door;
 GRANT SELECT, INSERT, UPDATE, DELETE ON mail_links TO door;

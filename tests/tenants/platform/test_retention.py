@@ -5,10 +5,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from tenants.platform import retention
 from tenants.platform.database import Database
 from tenants.platform.settings import Settings
+from tests.conftest import OpenAs
 
 
 @pytest.fixture
@@ -44,8 +46,9 @@ async def test_what_is_old_and_finished_goes_and_the_rest_stays(
             """),
             {"tenant": tenant},
         )
-    assert await retention.sweep(platform) == (4, 4)
-    assert await retention.sweep(platform) == (0, 0)
+    deleted = await retention.sweep(platform)
+    assert (deleted["outbox"], deleted["idempotency_keys"]) == (4, 4)
+    assert not any((await retention.sweep(platform)).values())
     async with platform.begin() as db:
         left = await db.execute(
             text("""
@@ -66,3 +69,53 @@ async def test_what_is_old_and_finished_goes_and_the_rest_stays(
             {"tenant": tenant},
         )
         assert oldest is True
+
+
+async def test_sign_ins_and_links_that_are_over_go_after_their_time(
+    platform: Database, db_as: OpenAs
+) -> None:
+    async with db_as("postgres") as db:
+        person = await db.scalar(
+            text("INSERT INTO people (email) VALUES (:email) RETURNING person_id"),
+            {"email": f"{uuid4()}@retention.example"},
+        )
+        await db.execute(
+            text("""
+                INSERT INTO sign_ins (person_id, token_hash, method, browser, created_at, expires_at, revoked_at)
+                SELECT :p, sha256(browser::bytea || uuidv7()::text::bytea), 'password', browser,
+                       now() - interval '1 year', now() - expired, now() - revoked
+                FROM (VALUES
+                    ('open', interval '-1 day', NULL::interval),
+                    ('lately expired', interval '29 days', NULL),
+                    ('expired', interval '31 days', NULL),
+                    ('lately revoked', interval '-1 day', interval '29 days'),
+                    ('revoked', interval '-1 day', interval '31 days')
+                ) AS given (browser, expired, revoked)
+            """),
+            {"p": person},
+        )
+        await db.execute(
+            text("""
+                INSERT INTO mail_links (person_id, purpose, email, expires_at)
+                SELECT :p, 'sign_in', 'un@retention.example', now() - age
+                FROM unnest(ARRAY[interval '-20 minutes', interval '23 hours', interval '25 hours']) age
+            """),
+            {"p": person},
+        )
+    deleted = await retention.sweep(platform)
+    assert deleted["sign_ins"] >= 2
+    assert deleted["mail_links"] >= 1
+    async with db_as("postgres") as db:
+        kept = await db.scalars(text("SELECT browser FROM sign_ins WHERE person_id = :p"), {"p": person})
+        assert set(kept) == {"open", "lately expired", "lately revoked"}
+        links = await db.scalar(text("SELECT count(*) FROM mail_links WHERE person_id = :p"), {"p": person})
+        assert links == 2
+
+
+@pytest.mark.parametrize(
+    "wanted", ["person_id FROM sign_ins", "token_hash FROM sign_ins", "email FROM mail_links"]
+)
+async def test_the_sweep_cannot_see_whose_they_are(platform: Database, wanted: str) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"):
+        async with platform.begin() as db:
+            await db.execute(text(f"SELECT {wanted}"))
