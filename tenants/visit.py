@@ -222,14 +222,18 @@ class Visit:
     # --- Answering ---------------------------------------------------------------------------------
 
     def page(self, template: str, *, status: int = 200, **context: object) -> Response[str]:
-        """Render a page for this reader."""
+        """Render a page for this reader.
+
+        The browser may keep it for its back button alone, which then finds a form as it was left, with its
+        ``once``; ``no-store`` would have it fetched anew and lose what was typed. Signing out clears what is kept.
+        """
         shows_notice = bool(self.request.cookies.get(NOTICE_COOKIE))
         return Response(
             render(template, visit=self, **context),
             status_code=status,
             media_type="text/html",
             headers={
-                "cache-control": "no-store" if self.person else "no-cache",
+                "cache-control": "private, no-cache",
                 "vary": "cookie, accept-language",
             },
             cookies=[Cookie(NOTICE_COOKIE, value="", max_age=0, path="/")] if shows_notice else [],

@@ -127,7 +127,10 @@ async def sign_out(visit: NamedDependency[Visit]) -> Response[Any]:
     if visit.person is not None and visit.person.sign_in_id is not None:
         await revoke_sign_in(visit.db, person_id=visit.person.id, sign_in_id=visit.person.sign_in_id)
     gone = visit.cookie(SIGN_IN_COOKIE, "", max_age=0)
-    return visit.see_other("/", notice=_("Vous êtes déconnecté."), cookies=[gone])
+    answer = visit.see_other("/", notice=_("Vous êtes déconnecté."), cookies=[gone])
+    # Whoever sits at this browser next finds no page of theirs by going back.
+    answer.headers["clear-site-data"] = '"cache"'
+    return answer
 
 
 async def first_page(visit: Visit) -> str:

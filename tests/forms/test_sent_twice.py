@@ -106,8 +106,8 @@ async def test_two_at_once_and_one_more_are_one(database: Database, archipel: Ru
         assert offered.fields[changing].value == different
         assert offered.fields["once"].value != form.fields["once"].value
         meant = await client.post(offered.action, data=offered.values())
-    expected = 1 if name in {"bid", "invitation"} else 2
-    # A second bid on the same mission changes the first, and one address is invited once.
+    expected = 1 if name == "invitation" else 2
+    # A second bid on the same mission takes the place of the first, which is kept; one address is invited once.
     assert meant.status_code == (httpx.codes.CONFLICT if name == "invitation" else httpx.codes.SEE_OTHER)
     assert await count(database, scene, table) == before + expected
 
@@ -156,3 +156,13 @@ async def test_a_double_click_and_the_back_button_post_one_mission(
         await page.locator("main .button.next").click()
         await expect(page.locator("main")).to_contain_text(re.compile("Trois volets verts"))
         assert await count(database, scene, Mission) == 2
+
+
+async def test_signing_out_leaves_nothing_to_go_back_to(database: Database, archipel: Running) -> None:
+    """The browser keeps pages for its back button; signing out has it forget them."""
+    scene = await village(database)
+    async with browser_of(archipel, scene.author) as client:
+        kept = await client.get(f"/{scene.coop.slug}/missions/new")
+        assert kept.headers["cache-control"] == "private, no-cache"
+        answer = await client.post("/me/sign-out")
+    assert answer.headers["clear-site-data"] == '"cache"'

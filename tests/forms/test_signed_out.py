@@ -31,7 +31,7 @@ async def test_what_was_typed_is_sent_after_signing_in_again(database: Database,
         async with page.context.expect_page() as opening:
             await page.locator("main .button.next").click()
         tab = await opening.value
-        await tab.get_by_label("Adresse de courriel").fill(member.email)
+        await tab.get_by_label("Courriel").fill(member.email)
         await tab.get_by_label("Mot de passe").fill(PASSWORD)
         await tab.locator("main .button.next").click()
         await expect(tab.locator("h1")).to_be_visible()
