@@ -21,7 +21,16 @@ from tests.factories import Founded, Member, api_token, found_cooperative, give_
 from tests.running import Running
 
 # Operations that answer a stranger: what a cooperative publishes.
-PUBLIC_OPERATIONS = {"assemblies", "assembly", "open_missions", "register", "rule_history", "rules"}
+PUBLIC_OPERATIONS = {
+    "assemblies",
+    "assembly",
+    "cooperative",
+    "mission",
+    "open_missions",
+    "register",
+    "rule_history",
+    "rules",
+}
 REFUSED = {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}
 
 
@@ -34,6 +43,7 @@ class Two:
     intruder: Member
     intruder_token: str
     ids: dict[str, list[UUID]]
+    public_mission: UUID
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +57,11 @@ async def two(database: Database, db_as: OpenAs) -> Two:
     for role in Role:
         intruder = await give_mandate(database, elsewhere, intruder, role)
     token = await api_token(database, intruder, *SCOPES)
-    return Two(home, member, intruder, token, await ids_of(db_as, home))
+    async with db_as("app", tenant=home.tenant_id) as db:
+        public = await db.execute(
+            text("SELECT id FROM missions WHERE visibility = 'public' AND state = 'open'")
+        )
+    return Two(home, member, intruder, token, await ids_of(db_as, home), public.scalars().one())
 
 
 async def ids_of(db_as: OpenAs, home: Founded) -> dict[str, list[UUID]]:
@@ -190,14 +204,37 @@ async def test_public_operations_leave_persons_out(two: Two, archipel: Running) 
             if name not in PUBLIC_OPERATIONS or method != "get":
                 continue
             filled = path.replace("{cooperative}", two.home.slug)
-            filled = re.sub(r"{[^}]+}", "timebank.credit_limit_low", filled)
+            filled = filled.replace("{name}", "timebank.credit_limit_low")
+            # The one assembly is a draft, which only members see.
+            filled = filled.replace("{assembly_id}", str(two.ids["assemblies"][0]))
+            filled = filled.replace("{mission_id}", str(two.public_mission))
             answer = await client.get(filled)
-            assert answer.status_code == httpx.codes.OK, (name, answer.text[:200])
+            expected = httpx.codes.NOT_FOUND if name == "assembly" else httpx.codes.OK
+            assert answer.status_code == expected, (name, answer.text[:200])
             seen.add(name)
             for person in (two.member, two.home.manager):
                 for secret in (person.name, person.email, str(person.id), str(person.person_id)):
                     assert secret not in answer.text, (name, secret)
-        assert {"rules", "register"} <= seen
+        assert seen == PUBLIC_OPERATIONS
+
+
+async def test_a_mission_among_members_is_found_by_nobody_else(
+    two: Two, archipel: Running, db_as: OpenAs
+) -> None:
+    async with db_as("app", tenant=two.home.tenant_id) as db:
+        found = await db.execute(
+            text("SELECT id FROM missions WHERE visibility <> 'public' OR state NOT IN ('open', 'settled')")
+        )
+        private = found.scalars().all()
+    assert len(private) > 3
+    async with httpx.AsyncClient(base_url=archipel.base_url, timeout=30) as client:
+        client.cookies.set("archipel_sign_in", two.intruder.token)
+        for mission in private:
+            for path in (
+                f"/api/v1/{two.home.slug}/missions/{mission}",
+                f"/{two.home.slug}/missions/{mission}",
+            ):
+                assert (await client.get(path)).status_code in REFUSED, path
 
 
 @pytest.mark.parametrize("setting", ["unset", "wrong"])

@@ -1,9 +1,10 @@
 """Who is told what: the right people, once, in words, and never about their own doing."""
 
-from typing import Any
+import asyncio
 from uuid import UUID
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import func, select
 
 from marketplace import cancellations, missions
 from marketplace.cancellations import CancellationTerms
@@ -11,26 +12,27 @@ from marketplace.disputes import DecisionTerms, StatementTerms, add_statement, d
 from marketplace.switchboard import EVENTS
 from tenants.notices import KINDS, Notice, path_of, sentence_of
 from tenants.platform.database import Database
-from tenants.platform.outbox import OutboxRow, decode
+from tenants.platform.outbox import OutboxRow
 from tests.marketplace import stories
 from tests.marketplace.stories import Village, village
 
 MISSIONS = {event for event in EVENTS if event.__module__ == "marketplace.events"}
 
+# The real worker carries the events to those who hear them.
+pytestmark = pytest.mark.usefixtures("archipel")
+
 
 async def deliver_events(database: Database, scene: Village) -> None:
-    """Let every subscriber of the missions' events handle what was emitted, as the worker would."""
-    async with database.begin(tenant=scene.coop.tenant_id) as db:
-        rows = (
-            await db.scalars(
-                select(OutboxRow).where(OutboxRow.tenant_id == scene.coop.tenant_id).order_by(OutboxRow.id)
-            )
-        ).all()
-        for row in rows:
-            event: Any = decode(row.kind, row.facts)
-            if type(event) in MISSIONS:
-                for subscriber in EVENTS[type(event)]:
-                    await subscriber(db, event)
+    """Wait until the worker has handled everything that was emitted in the cooperative."""
+    waiting = select(func.count()).where(
+        OutboxRow.tenant_id == scene.coop.tenant_id, OutboxRow.due_at.is_not(None)
+    )
+    async with asyncio.timeout(30):
+        while True:
+            async with database.begin(tenant=scene.coop.tenant_id, read_only=True) as db:
+                if not (await db.execute(waiting)).scalar_one():
+                    return
+            await asyncio.sleep(0.1)
 
 
 async def told(database: Database, scene: Village) -> set[tuple[str, str]]:
