@@ -19,7 +19,9 @@ from tenants.platform.errors import Invalid
 from tenants.platform.words import N_, _
 
 # Control characters, and the invisible ones that turn a line of text around (Unicode's bidi controls).
-_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff"
+_CONTROLS = (
+    r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff"
+)
 LINE_PATTERN: Final = rf"^[^\t\n\r{_CONTROLS}]*$"
 PROSE_PATTERN: Final = rf"^[^{_CONTROLS}]*$"
 
@@ -76,7 +78,9 @@ def _raw(
 ) -> object:
     """What the form holds for a field: a list, a text, a ticked box, or UNSET."""
     kind = msgspec.inspect.type_info(field.type)
-    if isinstance(kind, (msgspec.inspect.ListType, msgspec.inspect.VarTupleType, msgspec.inspect.FrozenSetType)):
+    if isinstance(
+        kind, (msgspec.inspect.ListType, msgspec.inspect.VarTupleType, msgspec.inspect.FrozenSetType)
+    ):
         return [item for item in lists.get(field.encode_name, ()) if item.strip()]
     if isinstance(kind, msgspec.inspect.BoolType):
         return values.get(field.encode_name, "") not in {"", "0", "false", "off"}
@@ -133,9 +137,15 @@ _EXPLANATIONS: Final[Sequence[tuple[re.Pattern[str], str]]] = [
     (re.compile(r"matching regex"), N_("Ce texte contient des caractères qui ne sont pas acceptés ici.")),
     (re.compile(r"Invalid enum value"), N_("Ce choix n'existe pas.")),
     (re.compile(r"(Invalid|Expected).*(UUID|uuid)"), N_("Cet identifiant n'en est pas un.")),
-    (re.compile(r"(Invalid RFC3339|Expected `(date|datetime)`)"), N_("Écrivez une date, par exemple 22/11/2026.")),
+    (
+        re.compile(r"(Invalid RFC3339|Expected `(date|datetime)`)"),
+        N_("Écrivez une date, par exemple 22/11/2026."),
+    ),
     (re.compile(r"Expected `(int|float)"), N_("Écrivez un nombre.")),
-    (re.compile(r"JSON is malformed|Input data was truncated|Invalid UTF-8"), N_("Ce n'est pas du JSON lisible.")),
+    (
+        re.compile(r"JSON is malformed|Input data was truncated|Invalid UTF-8"),
+        N_("Ce n'est pas du JSON lisible."),
+    ),
 ]
 _PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
