@@ -93,6 +93,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 [STATIC_DIRECTORY],
                 name="static",
                 cache_control=CacheControlHeader(max_age=31_536_000, public=True, immutable=True),
+                before_request=_must_name_a_file,
             ),
             *switchboard.routes(),
         ],
@@ -107,6 +108,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
         logging_config=None,
         debug=False,
     )
+
+
+def _must_name_a_file(request: Request[Any, Any, Any]) -> None:
+    """No file has a control character in its name; looking for one is an error of the operating system."""
+    if not request.scope["path"].isprintable():
+        raise NotFound
 
 
 @asynccontextmanager

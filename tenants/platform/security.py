@@ -26,6 +26,8 @@ HEADERS: Final = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    # What does not say otherwise is kept nowhere: answers of the API, redirections that bear a cookie.
+    "cache-control": "no-store",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
 
