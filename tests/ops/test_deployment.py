@@ -30,9 +30,10 @@ DOTENV = {
     "SECRET_KEY": "8f1d3a5b7c9e0f2468ace13579bdf0123456789abcdef00fedcba98765432102",
     "BASE_URL": "https://coop.example",
     "SMTP_URL": "smtps://user:pw@mail.example:465",
+    "METRICS_TOKEN": "",
 }
 NEEDED = {"migrate": NEEDED_TO_MIGRATE, "web": NEEDED_TO_SERVE, "worker": NEEDED_TO_WORK}
-VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::\?[^}]*)?\}")
+VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::[?-][^}]*)?\}")
 
 
 def command_of(words: list[str]) -> click.Command:
