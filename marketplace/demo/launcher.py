@@ -28,7 +28,15 @@ HOST = "127.0.0.1"
 READY_SECONDS = 60.0
 LARGEST_LOG_BYTES = 5_000_000
 # These would reach our children from the shell of somebody who also runs Archipel for real.
-FOREIGN = ("WEB_WORKERS", "LOG_LEVEL", "SMTP_URL", "MAIL_FROM", "WORKER_HEARTBEAT_SECONDS")
+FOREIGN = (
+    "WEB_WORKERS",
+    "LOG_LEVEL",
+    "SMTP_URL",
+    "MAIL_FROM",
+    "WORKER_HEARTBEAT_SECONDS",
+    "METRICS_TOKEN",
+    "TRUSTED_PROXIES",
+)
 
 
 def run_demo(data_dir: Path, *, port: int, fresh: bool, console: Console) -> None:

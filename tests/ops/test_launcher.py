@@ -14,10 +14,19 @@ from pathlib import Path
 import httpx
 import pytest
 
+from marketplace.demo.launcher import FOREIGN
+from tenants.platform.embedded import Servers
+from tenants.platform.setting_forms import READERS
 from tests.ops.test_processes import eventually, is_alive
 from tests.running import free_port
 
 READY_SECONDS = 90
+
+
+def test_every_setting_is_the_demo_s_own_or_kept_from_it(servers: Servers) -> None:
+    own = set(servers.settings_environment())
+    assert own | set(FOREIGN) == set(READERS)
+    assert not own & set(FOREIGN)
 
 
 class Launched:
