@@ -34,7 +34,8 @@ from tenants.platform.templating import STATIC_DIRECTORY, render
 from tenants.platform.throttle import Throttle
 from tenants.platform.web import problem_response
 from tenants.platform.words import N_, use_locale
-from tenants.visit import House, open_visit, passing_visit
+from tenants.reception import open_visit, passing_visit
+from tenants.visit import House
 
 log = structlog.get_logger()
 

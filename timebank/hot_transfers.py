@@ -18,6 +18,7 @@ from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from tenants.arrivals import preferred_locale
 from tenants.platform.errors import (
     Invalid,
     Refusal,
@@ -29,7 +30,7 @@ from tenants.platform.inputs import Line, MinutesInput, explain
 from tenants.platform.security import BODY_BYTES_MAX
 from tenants.platform.web import api_post, problem_response
 from tenants.platform.words import use_locale
-from tenants.visit import Visit, checked_key, preferred_locale
+from tenants.visit import Visit, checked_key
 from timebank.exchanges import EXCHANGE, checked_reason
 from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.coalescing import BearerTransfer

@@ -11,6 +11,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from tenants.arrivals import Person
 from tenants.mail_links import request_email_change
 from tenants.pages.sign_in import safe_path
 from tenants.people import came_by_mail_just_now, change_locale, change_password, me, my_memberships
@@ -19,7 +20,7 @@ from tenants.platform.forms import Done, Form
 from tenants.platform.inputs import Email, OptionalLine, Secret
 from tenants.platform.words import _, ngettext, use_locale
 from tenants.sign_ins import my_sign_ins, revoke_sign_in
-from tenants.visit import Person, Visit
+from tenants.visit import Visit
 
 LOCALE_COOKIE_SECONDS = 400 * 24 * 3600
 
