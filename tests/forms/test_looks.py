@@ -1,0 +1,143 @@
+"""Every page in a real browser, wide and narrow, in both languages: it fits, is named, is labelled, and shows focus.
+
+A new page is walked without being named here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tenants.platform.database import Database
+from tenants.platform.settings import Settings
+from tests.conftest import OpenAs
+from tests.forms.scene import Scene, addresses, browser_of, set_scene
+from tests.journeys.conftest import Visitor, fits
+from tests.running import Running
+
+HEAVIEST_PAGE_BYTES = 100_000
+# What a page must answer for: all in one question, since each costs a journey to the browser.
+ASKED = """() => {
+  const shown = (one) => one.type !== 'hidden' && one.getClientRects().length > 0;
+  const named = (one) => one.labels?.length || one.getAttribute('aria-label') || one.getAttribute('aria-labelledby');
+  const ids = [...document.querySelectorAll('[id]')].map((one) => one.id);
+  const main = document.querySelector('main');
+  return {
+    language: document.documentElement.lang,
+    title: document.title,
+    headings: document.querySelectorAll('h1').length,
+    nameless: [...document.querySelectorAll('input, select, textarea')].filter((one) => shown(one) && !named(one))
+      .map((one) => one.name),
+    mute: [...document.querySelectorAll('a[href], button')].filter((one) => one.getClientRects().length
+      && !one.textContent.trim() && !one.getAttribute('aria-label')).map((one) => one.outerHTML),
+    twice: [...new Set(ids.filter((id, place) => ids.indexOf(id) !== place))],
+    lost: [...document.querySelectorAll('[aria-describedby], label[for]')].flatMap((one) =>
+      (one.getAttribute('aria-describedby') ?? one.htmlFor).split(/ +/).filter(Boolean))
+      .filter((id) => !document.getElementById(id)),
+    largest: [...main.querySelectorAll('.button.next')].filter((one) => one.getClientRects().length).length,
+    small: [...main.querySelectorAll('button, .button, input, select')].filter((one) => shown(one))
+      .filter((one) => one.getBoundingClientRect().height < 24 && !['checkbox', 'radio'].includes(one.type))
+      .map((one) => one.outerHTML.slice(0, 120)),
+  };
+}"""
+FOCUSED = """() => {
+  const one = document.activeElement, style = getComputedStyle(one);
+  return one === document.body || style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2
+    || style.boxShadow !== 'none' ? '' : one.outerHTML.slice(0, 160);
+}"""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The scene, and the pages that open for somebody who holds every mandate."""
+
+    scene: Scene
+    paths: list[str]
+
+
+@pytest.fixture(scope="module")
+async def opened(database: Database, db_as: OpenAs, migrated: Settings, archipel: Running) -> Opened:
+    scene = await set_scene(database, db_as)
+    paths = []
+    async with browser_of(archipel, scene.author) as client:
+        for path in addresses(migrated, scene):
+            answer = await client.get(path)
+            if path.endswith(f"/hours/of/{scene.author.id}"):
+                continue  # One's own statement by its long address: the very same page.
+            if answer.status_code == 200 and "text/html" in answer.headers["content-type"]:
+                assert len(answer.content) < HEAVIEST_PAGE_BYTES, path
+                paths.append(path)
+    return Opened(scene, paths)
+
+
+def complaints(path: str, found: dict[str, Any], language: str) -> list[str]:
+    """What is wrong with a page, in words."""
+    wrong = [
+        f"{path}: {what} {found[what]}"
+        for what in ("nameless", "mute", "twice", "lost", "small")
+        if found[what]
+    ]
+    if found["headings"] != 1:
+        wrong.append(f"{path}: {found['headings']} first headings")
+    if found["language"] != language:
+        wrong.append(f"{path}: in {found['language']}")
+    if found["largest"] > 1:
+        wrong.append(f"{path}: {found['largest']} largest buttons")
+    return wrong
+
+
+@pytest.mark.parametrize(("phone", "language"), [(False, "fr"), (True, "en")])
+async def test_every_page_fits_and_is_named_and_labelled(
+    opened: Opened,
+    archipel: Running,
+    visitor: Visitor,
+    phone: bool,  # noqa: FBT001 (a parameter of the test)
+    language: str,
+) -> None:
+    async with browser_of(archipel, opened.scene.author) as client:
+        await client.post("/me/language", data={"locale": language})
+    wrong: list[str] = []
+    titles: dict[str, str] = {}
+    async with visitor(opened.scene.author, phone=phone, locale=language) as page:
+        for path in opened.paths:
+            await page.goto(path, wait_until="domcontentloaded")
+            found = await page.evaluate(ASKED)
+            wrong += complaints(path, found, language)
+            await fits(page)
+            kind = "/".join(part for part in path.split("?")[0].split("/") if len(part) != 36)
+            other = titles.setdefault(found["title"], kind)
+            if other != kind:
+                wrong.append(f"{path}: the same title as {other}: {found['title']}")
+            await page.keyboard.press("Tab")
+            await page.keyboard.press("Tab")
+            if unseen := await page.evaluate(FOCUSED):
+                wrong.append(f"{path}: focus is not seen on {unseen}")
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_a_page_is_reached_and_a_gift_made_by_keyboard_alone(opened: Opened, visitor: Visitor) -> None:
+    scene = opened.scene
+    async with visitor(scene.worker) as page:
+        await page.goto(f"/{scene.home.slug}/hours/give?to={scene.mediator.id}")
+        await page.keyboard.press("Tab")
+        assert "#main" in str(await page.evaluate("document.activeElement.getAttribute('href')"))
+        await page.keyboard.press("Enter")
+        for typed in ("45 min", "Merci pour tout"):
+            await tab_to(page, "INPUT TEXTAREA", empty=True)
+            await page.keyboard.type(typed)
+        await tab_to(page, "BUTTON")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"**/{scene.home.slug}/hours")
+        assert "Merci pour tout" in await page.locator("main").inner_text()
+
+
+async def tab_to(page: Any, tags: str, *, empty: bool = False) -> None:
+    """Press Tab until the focus stands on one of these (empty, if a field is to be filled in)."""
+    for _press in range(40):
+        await page.keyboard.press("Tab")
+        tag, value = await page.evaluate(
+            "[document.activeElement.tagName, document.activeElement.value ?? '']"
+        )
+        if tag in tags.split() and not (empty and value):
+            return
+    raise AssertionError(f"no {tags} is reached by Tab on {page.url}")
