@@ -18,9 +18,7 @@ def run(connection: Connection) -> None:
     """Run what the command asked for, all of it in one transaction."""
     context.configure(
         connection=connection,
-        target_metadata=all_tables()
-        if context.config.attributes.get("compare", True)
-        else None,
+        target_metadata=all_tables() if context.config.attributes.get("compare", True) else None,
         compare_type=True,
         compare_server_default=False,
     )
@@ -31,9 +29,7 @@ def run(connection: Connection) -> None:
 async def connect() -> None:
     """Connect as `owner` for `alembic ...` typed in a shell."""
     settings = Settings.from_environment(needed=("DATABASE_OWNER_URL",))
-    engine = create_async_engine(
-        driver_url(settings.database_owner_url), poolclass=pool.NullPool
-    )
+    engine = create_async_engine(driver_url(settings.database_owner_url), poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(run)
     await engine.dispose()
