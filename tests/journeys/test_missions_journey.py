@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import Page, expect
 
 from marketplace.mission_terms import MissionVisibility
@@ -24,12 +25,18 @@ async def press(page: Page, words: str) -> None:
     await page.locator("main .button.next").click()
 
 
+@pytest.mark.parametrize("javascript", [True, False])
 async def test_post_bid_accept_start_deliver_confirm_and_read_the_statement(
-    database: Database, visitor: Visitor
+    database: Database,
+    visitor: Visitor,
+    javascript: bool,  # noqa: FBT001 (a parameter of the test)
 ) -> None:
     scene = await village(database)
     home = f"/{scene.coop.slug}"
-    async with visitor(scene.author) as author, visitor(scene.bidder, phone=True) as bidder:
+    async with (
+        visitor(scene.author, javascript=javascript) as author,
+        visitor(scene.bidder, phone=True, javascript=javascript) as bidder,
+    ):
         await author.goto(home)
         await shoot(author, "home-empty")
         await press(author, "Publier une mission")
