@@ -54,6 +54,9 @@ from tenants.platform.words import N_
 BID_ON: Final = ("kind", "place", "territory", "ownership")
 """The terms on which members bid: they do not change under a live bid."""
 
+OFFERED: Final = ("title", "description")
+"""In an offer the bid is also the bidder's consent to pay: what is offered does not change under it."""
+
 
 class Mission(Base):
     """One mission. ``estimated_minutes`` is the author's guess; what binds is the agreement.
@@ -127,8 +130,8 @@ class BidsAlready(Refusal):
     status = 409
     code = "bids_already"
     message = N_(
-        "Des membres ont déjà répondu à ces conditions : le sens, le lieu et la propriété du résultat ne "
-        "changent plus. Retirez la mission et publiez-en une nouvelle."
+        "Des membres ont déjà répondu à ces conditions : le sens, le lieu, la propriété du résultat et les "
+        "mots d'une offre ne changent plus. Retirez la mission et publiez-en une nouvelle."
     )
 
 
@@ -193,14 +196,16 @@ async def post_mission(
 async def edit_mission(db: AsyncSession, *, actor: Actor, mission_id: UUID, terms: MissionTerms) -> Mission:
     """Change a mission that is a draft, open or expired. The author alone.
 
-    Once members have bid, what they bid on stays: direction, place, territory and ownership.
+    Once members have bid, what they bid on stays: direction, place, territory and ownership, and of an offer
+    also its words.
     """
     mission = await lock_mission(db, actor=actor, mission_id=mission_id)
     actor.must_be(mission.author_id)
     must_be_in(mission.state, MissionState.DRAFT, MissionState.OPEN, MissionState.EXPIRED)
     clock = await today(db, tenant_id=actor.tenant_id)
     columns = checked(terms, day=clock.day, territory=clock.territory)
-    moved = any(getattr(mission, term) != columns[term] for term in BID_ON)
+    bid_on = BID_ON + OFFERED if mission.kind is MissionKind.OFFER else BID_ON
+    moved = any(getattr(mission, term) != columns[term] for term in bid_on)
     if moved and await live_bidders(db, mission=mission):
         raise BidsAlready
     for column, value in columns.items():

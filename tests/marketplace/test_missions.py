@@ -103,6 +103,23 @@ async def test_withdrawing_ends_the_live_bids_and_names_the_bidders(database: Da
             await missions.withdraw_mission(db, actor=scene.author.actor, mission_id=mission_id)
 
 
+@pytest.mark.parametrize("changes", [{"title": "Deux heures de ménage"}, {"description": "Autre chose."}])
+async def test_the_words_of_an_offer_do_not_change_under_a_bid_which_is_a_consent_to_pay(
+    database: Database, changes: dict[str, str]
+) -> None:
+    scene = await village(database)
+    mission_id = await posted(database, scene.author, kind=MissionKind.OFFER)
+    await stories.bid(database, scene.bidder, mission_id)
+    async with database.begin(tenant=scene.coop.tenant_id) as db:
+        with pytest.raises(BidsAlready):
+            await missions.edit_mission(
+                db,
+                actor=scene.author.actor,
+                mission_id=mission_id,
+                terms=terms(kind=MissionKind.OFFER, **changes),
+            )
+
+
 async def test_terms_that_were_bid_on_do_not_change_and_the_others_may(database: Database) -> None:
     scene = await village(database)
     mission_id = await posted(database, scene.author)
