@@ -59,12 +59,12 @@ async def test_valkey_forgets_everything(stage: Stage, cooperative: Cooperative)
     await stage.check(cooperative, load.acknowledged)
 
 
-async def test_valkey_is_gone_for_seconds(stage: Stage, cooperative: Cooperative) -> None:
+async def test_valkey_is_gone_for_a_minute(stage: Stage, cooperative: Cooperative) -> None:
     async with Load(stage.base_url, cooperative) as load:
         await asyncio.to_thread(stage.servers.valkey.kill)
         before = len(load.acknowledged)
-        await asyncio.sleep(4)
-        assert len(load.acknowledged) >= before + 20, "writes go on"
+        await asyncio.sleep(60)
+        assert len(load.acknowledged) >= before + 300, "writes go on"
         await asyncio.to_thread(stage.servers.start_valkey)
         await load.reach(20)
     assert load.tried_again == 0
