@@ -16,7 +16,7 @@ import structlog
 import uvloop
 
 from marketplace import switchboard
-from tenants.platform.broker import Handling, Queue
+from tenants.platform.broker import LINE, Handling, Queue
 from tenants.platform.cache import open_cache
 from tenants.platform.clock import Clock, Schedule
 from tenants.platform.database import Database
@@ -73,7 +73,8 @@ async def work(settings: Settings, *, events: Events, schedules: Sequence[Schedu
         async with handling_messages(settings, audience, queue, heartbeat):
             log.info("worker_started", heartbeat_seconds=settings.worker_heartbeat_seconds)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(Relay(platform, cache, audience, queue.send, patience=heartbeat).run(stop))
+                relay = Relay(platform, cache, audience, queue.send, line=LINE, patience=heartbeat)
+                tasks.create_task(relay.run(stop))
                 tasks.create_task(Clock(platform, switchboard.ROSTER, schedules).run(stop))
                 tasks.create_task(run_sweep(platform, stop))
     finally:

@@ -26,6 +26,8 @@ from tenants.platform.relay import Delivery
 QUEUE = "events"
 JOB = "handle_event"
 NAMESPACE = "archipel:dramatiq"
+# The list in which Dramatiq keeps what waits for a worker.
+LINE = f"{NAMESPACE}:{QUEUE}"
 
 MOST_RETRIES = 6
 FIRST_RETRY_MS = 1_000

@@ -26,6 +26,9 @@ HINT = "archipel:relay:hint"
 MEMORY = "archipel:relay:memory"
 
 BATCH = 500
+# What may wait in the queue. The rest waits in the table: in a long queue an event would outlast the
+# relay's patience, be sent again while the first message is still in line, and make the line longer yet.
+LONGEST_LINE = 500
 SHORTEST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 LONGEST_OUTAGE_PAUSE_SECONDS = 2.0
@@ -89,7 +92,7 @@ class Relay:
     """Carries events from ``database`` (role platform) to ``send``.
 
     ``send`` hands deliveries to the queue; it is called in a thread and raises one of CACHE_AWAY if it
-    could not. ``patience`` is how long an event that was sent may stay unhandled before it is sent again.
+    could not. ``line`` is the list in ``cache`` where they wait for a worker. ``patience`` is how long an event that was sent may stay unhandled before it is sent again.
     """
 
     def __init__(
@@ -99,11 +102,13 @@ class Relay:
         audience: Audience,
         send: Callable[[Sequence[Delivery]], None],
         *,
+        line: str,
         patience: timedelta = timedelta(seconds=60),
     ) -> None:
         self._database = database
         self._cache = cache
         self._send = send
+        self._line = line
         self._patience = patience
         names = {kind: audience.names(kind) for kind in Event.kinds}
         self._audience = msgspec.json.encode(names).decode()
@@ -125,7 +130,7 @@ class Relay:
                 outage = min(outage * 2, LONGEST_OUTAGE_PAUSE_SECONDS)
 
     async def turn(self) -> int:
-        """Send what is due, at most BATCH events; return how many were taken.
+        """Send what is due, at most BATCH events and as the line has room; return how many were taken.
 
         The rows are stamped and committed before they are sent: the worker may be faster than we are,
         and must find its name. A crash in between only costs ``patience``.
@@ -133,10 +138,13 @@ class Relay:
         # Asked first: while the queue is away nothing is taken from the table.
         if await self._cache.set(MEMORY, 1, nx=True):
             await self._recall()
+        most = min(BATCH, LONGEST_LINE - await self._cache.llen(self._line))
+        if most <= 0:
+            return 0
         async with self._database.begin() as db:
             result = await db.execute(
                 TAKE,
-                {"audience": self._audience, "most": BATCH, "patience": self._patience, "seldom": SELDOM},
+                {"audience": self._audience, "most": most, "patience": self._patience, "seldom": SELDOM},
             )
             rows = result.all()
         deliveries = [Delivery(row.tenant_id, row.id, name) for row in rows for name in row.pending or ()]

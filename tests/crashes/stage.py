@@ -23,7 +23,7 @@ from timebank.ledger.proof import prove_ledger
 
 MEMBERS = 4
 HEARTBEAT_SECONDS = 6
-DRAIN_SECONDS = 60.0
+DRAIN_SECONDS = 180.0
 AT_WORK = text("""
     SELECT EXISTS (
         SELECT FROM pg_stat_activity
@@ -144,8 +144,8 @@ class Stage:
                 await asyncio.sleep(0.05)
 
     async def drained(self, cooperative: Cooperative) -> None:
-        """Wait until every transfer's event was handled."""
-        waiting = "SELECT id FROM outbox WHERE tenant_id = :tenant AND kind = 'TransfersPosted' AND due_at IS NOT NULL"
+        """Wait until every event was handled, and those that their handling brought about."""
+        waiting = "SELECT id FROM outbox WHERE tenant_id = :tenant AND due_at IS NOT NULL LIMIT 1"
         async with asyncio.timeout(DRAIN_SECONDS):
             while await self._column(waiting, cooperative):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)

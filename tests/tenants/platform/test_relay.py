@@ -25,6 +25,7 @@ from tenants.platform.outbox import Audience, Event, OutboxRow, emit
 from tenants.platform.relay import Delivery, Relay, wake_relay
 from tenants.platform.settings import Settings
 
+LINE = "a-line-of-this-test"
 NOBODY_HEARS, HOURS = timedelta(seconds=0.2), timedelta(hours=1)
 
 
@@ -58,9 +59,8 @@ class Yard:
         self.sent += deliveries
 
     def relay(self, *, patience: timedelta = HOURS) -> Relay:
-        return Relay(
-            self.platform, self.cache, Audience({GateOpened: (ring, bark)}), self.send, patience=patience
-        )
+        audience = Audience({GateOpened: (ring, bark)})
+        return Relay(self.platform, self.cache, audience, self.send, line=LINE, patience=patience)
 
     async def happen(self, kind: type[Event] = GateOpened) -> UUID:
         tenant = CooperativeId(uuid4())
@@ -214,11 +214,24 @@ async def test_a_queue_that_is_away_costs_nothing_but_time(yard: Yard) -> None:
 async def test_while_the_queue_is_away_nothing_is_taken_from_the_table(yard: Yard) -> None:
     tenant = await yard.happen()
     nowhere = open_cache("unix:///nonexistent/valkey.sock?db=0")
-    relay = Relay(yard.platform, nowhere, Audience({GateOpened: (ring,)}), yard.send)
+    relay = Relay(yard.platform, nowhere, Audience({GateOpened: (ring,)}), yard.send, line=LINE)
     with pytest.raises(CacheGone):
         await relay.turn()
     row = await yard.row(tenant)
     assert (row["pending"], row["due"]) == (None, True)
+
+
+async def test_what_the_line_has_no_room_for_waits_in_the_table(yard: Yard) -> None:
+    tenants = [await yard.happen() for _ in range(3)]
+    await yard.cache.rpush(LINE, *range(relays.LONGEST_LINE))
+    relay = yard.relay()
+    assert await relay.turn() == 0
+    assert [(await yard.row(tenant))["sent_at"] for tenant in tenants] == [None] * 3
+    await yard.cache.lpop(LINE, 2)
+    assert await relay.turn() == 2
+    await yard.cache.lpop(LINE, 10)
+    assert await relay.turn() == 1
+    assert [yard.names_sent(tenant) for tenant in tenants] == [["bark", "ring"]] * 3
 
 
 async def test_a_hint_wakes_an_idle_relay(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
