@@ -4,7 +4,6 @@ A skill that is in use is retired, never deleted, so that old missions keep thei
 to a mission and are not in this list. This file must never rank or score members.
 """
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenants.actors import Actor, Role
 from tenants.audit import record
 from tenants.platform.database import Base
+from tenants.platform.entries import fold
 from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.words import N_
 
@@ -95,21 +95,15 @@ class UnknownSkill(Refusal):
     default_field = "skills"
 
 
-def key_of(name: str) -> str:
-    """Return what makes two names the same: "Électricité " and "electricite" are one skill."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(letter for letter in plain if letter.isalnum())
-
-
 async def add_skill(db: AsyncSession, *, actor: Actor, name: str) -> Skill:
     """Put a skill in the list, or offer again one that was retired. For the manager."""
     actor.must_hold(Role.MANAGER)
     name = " ".join(name.split())
-    if not key_of(name):
+    if not fold(name):
         raise SkillNameEmpty
     statement = (
         insert(Skill)
-        .values(tenant_id=actor.tenant_id, name=name, key=key_of(name))
+        .values(tenant_id=actor.tenant_id, name=name, key=fold(name))
         .on_conflict_do_update(
             index_elements=["tenant_id", "key"],
             set_={"state": SkillState.OFFERED, "name": name},

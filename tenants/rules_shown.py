@@ -41,7 +41,10 @@ class FindingShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleShown(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule. ``in_force`` is null when the cooperative has not fixed it; ``coming`` is its next version."""
+    """One rule. ``in_force`` is null when the cooperative has not fixed it; ``coming`` is its next version.
+
+    ``options`` are the words of a choice, whose value is a place among them; none for a number.
+    """
 
     name: str
     title: str
@@ -49,6 +52,7 @@ class RuleShown(msgspec.Struct, frozen=True, kw_only=True):
     unit: Unit
     minimum: int
     maximum: int
+    options: list[str]
     in_force: VersionShown | None
     coming: VersionShown | None
     findings: list[FindingShown]
@@ -91,6 +95,7 @@ def _shown(rule: Rule, current: RuleVersion | None, coming: RuleVersion | None, 
         unit=rule.unit,
         minimum=rule.minimum,
         maximum=rule.maximum,
+        options=[_(option) for option in rule.options],
         in_force=_version(rule, current) if current else None,
         coming=_version(rule, coming) if coming else None,
         findings=[

@@ -8,6 +8,7 @@ field. This file must never guess between two readings: "1,200" euros is refused
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from fractions import Fraction
 from typing import Final
@@ -24,6 +25,11 @@ _EUROS: Final = re.compile(_SIGN + r"(?P<whole>[0-9]{1,12})(?:[.,](?P<cents>[0-9
 def _squeeze(text: str) -> str:
     """Drop every space (no-break ones too) and make the printed minus a typed one."""
     return re.sub(r"\s+", "", text).lower().replace("\N{MINUS SIGN}", "-")
+
+
+def fold(text: str) -> str:
+    """What makes two names the same to a reader: "Électricité " and "electricite" are one."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text.casefold()) if letter.isalnum())
 
 
 def read_minutes(text: str) -> int | None:

@@ -34,7 +34,16 @@ from tenants.rulebook import (
     value_in_force,
     write_versions,
 )
-from tenants.rules import RULES, Rule, RuleAgainstTheLaw, RuleOutOfBounds, Unit, declare, rule_named
+from tenants.rules import (
+    RULES,
+    Rule,
+    RuleAgainstTheLaw,
+    RuleNotAmongChoices,
+    RuleOutOfBounds,
+    Unit,
+    declare,
+    rule_named,
+)
 from tests import factories
 
 NAME = HOLD_EXPIRY_DAYS.name
@@ -118,6 +127,32 @@ def test_what_cannot_be_read_is_refused_beside_its_field(typed: str) -> None:
     with pytest.raises(RuleOutOfBounds) as refused:
         example(unit=Unit.DAYS).read(typed, field="value_3")
     assert refused.value.field == "value_3"
+
+
+YES_NO = {
+    "unit": Unit.CHOICE,
+    "options": ("Montants cachés", "Montants visibles"),
+    "minimum": 0,
+    "maximum": 0,
+    "default": 1,
+}
+
+
+def test_a_choice_reads_its_words_however_they_are_typed() -> None:
+    rule = example(**YES_NO)
+    assert (rule.read("montants CACHES "), rule.read("Montants visibles")) == (0, 1)
+    assert (rule.say(0), rule.explain(1)) == ("Montants cachés", "Au plus Montants visibles.")
+    assert (rule.minimum, rule.maximum) == (0, 1)
+
+
+@pytest.mark.parametrize("typed", ["", "1", "peut-être"])
+def test_what_is_none_of_the_choices_is_refused_with_the_choices(typed: str) -> None:
+    with pytest.raises(RuleNotAmongChoices) as refused:
+        example(**YES_NO).read(typed, field="value_3")
+    assert refused.value.field == "value_3"
+    assert "Montants cachés et Montants visibles" in refused.value.detail()
+    with pytest.raises(RuleNotAmongChoices):
+        example(**YES_NO).check(2)
 
 
 def law(profile: str, value: Any) -> Sequence[Finding]:
