@@ -6,12 +6,9 @@ its pseudonym: a declaration says what else must go. This file must never read o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
-
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class By(StrEnum):
@@ -48,9 +45,9 @@ class Holding:
     by: By = By.MEMBERSHIP
     where: str = ""
     source: str = ""
-    exported: Mapping[str, str] = NOTHING
+    exported: Mapping[str, str] = field(default_factory=dict)
     fate: Fate
-    changes: Mapping[str, str] = NOTHING
+    changes: Mapping[str, str] = field(default_factory=dict)
     only: str = "true"
     stays: tuple[str, ...] = ()
     why: str = ""
