@@ -12,6 +12,8 @@ from litestar import Litestar, Router
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import select
 
+# Declares what every table knows about people.
+import marketplace.holdings  # noqa: F401
 from marketplace import correspondence as tell
 from marketplace import events as missions
 from marketplace.api import API as MISSION_API
@@ -30,6 +32,7 @@ from tenants.assembly_signatures import notify_rules_changed
 from tenants.cooperatives import Cooperative
 from tenants.events import (
     AssemblySigned,
+    ContactEmailAsked,
     MailLinkRequested,
     MandatesDue,
     MemberInvited,
@@ -37,7 +40,7 @@ from tenants.events import (
     NoticesGiven,
     RuleChanged,
 )
-from tenants.letters import mail_invitation, mail_link
+from tenants.letters import mail_contact_confirmation, mail_invitation, mail_link
 from tenants.mandate_terms import review_mandates
 from tenants.notice_mails import MailTick, mail_again, mail_notices
 from tenants.pages import PAGES as TENANTS_PAGES
@@ -100,6 +103,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     LedgerDiffered: (tell_treasurers,),
     ProofDue: (prove_nightly,),
     MailLinkRequested: (mail_link,),
+    ContactEmailAsked: (mail_contact_confirmation,),
     MemberInvited: (mail_invitation,),
     MandatesDue: (review_mandates,),
     RuleChanged: (),

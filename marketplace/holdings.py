@@ -1,0 +1,126 @@
+"""What missions and their neighbours know about people: see ``tenants.personal``.
+
+A text on which two people agreed is the other party's record too, and stays under the pseudonym; what nobody
+answered is blanked. This file must never read a row.
+"""
+
+from typing import Final
+
+# The lower floors declare theirs by being imported.
+import tenants.holdings  # noqa: F401
+import timebank.holdings  # noqa: F401
+from tenants.personal import Fate, Holding, holds
+from tenants.platform.words import N_
+
+AGREED: Final = N_(
+    "Les missions convenues, leurs textes et leurs livraisons restent, sous le pseudonyme : ce sont aussi les "
+    "papiers de l'autre personne."
+)
+# Whose agreement it is, on a table that has its id.
+_PARTY: Final = (
+    "EXISTS (SELECT FROM agreements a WHERE a.tenant_id = t.tenant_id AND a.id = t.agreement_id"
+    " AND (a.payer_id = :me OR a.provider_id = :me))"
+)
+
+holds(
+    Holding(
+        table="missions",
+        title=N_("Mes missions"),
+        mine=("author_id",),
+        exported={
+            "created_at": N_("Date"),
+            "kind": N_("Genre"),
+            "title": N_("Titre"),
+            "description": N_("Description"),
+            "tags": N_("Mots-clés"),
+            "territory": N_("Territoire"),
+            "estimated_minutes": N_("Minutes"),
+            "state": N_("État"),
+            "published_at": N_("Publiée le"),
+            "ended_at": N_("Finie le"),
+            "id": N_("Identifiant"),
+        },
+        fate=Fate.CHANGED,
+        changes={"title": "'…'", "description": "'…'", "tags": "'{}'"},
+        only="t.state IN ('draft', 'open', 'withdrawn', 'expired')",
+        stays=("territory",),
+        why=AGREED,
+    ),
+    Holding(
+        table="bids",
+        title=N_("Mes réponses"),
+        mine=("bidder_id",),
+        exported={
+            "created_at": N_("Date"),
+            "mission_id": N_("Mission"),
+            "message": N_("Message"),
+            "minutes": N_("Minutes"),
+            "delivery_on": N_("Pour le"),
+            "state": N_("État"),
+        },
+        fate=Fate.CHANGED,
+        changes={"message": "'…'"},
+        only="t.state <> 'accepted'",
+        why=AGREED,
+    ),
+    Holding(
+        table="agreements",
+        title=N_("Mes accords"),
+        mine=("payer_id", "provider_id"),
+        exported={
+            "agreed_at": N_("Date"),
+            "mission_id": N_("Mission"),
+            "payer_id": N_("Qui demande"),
+            "provider_id": N_("Qui fait"),
+            "agreed_minutes": N_("Minutes"),
+            "state": N_("État"),
+            "cancellation_reason": N_("Motif d'arrêt"),
+            "ended_at": N_("Fini le"),
+        },
+        fate=Fate.KEPT,
+        stays=("cancellation_reason",),
+        why=AGREED,
+    ),
+    Holding(
+        table="deliveries",
+        title=N_("Livraisons de mes accords"),
+        where=_PARTY,
+        exported={
+            "delivered_at": N_("Date"),
+            "mission_id": N_("Mission"),
+            "spent_minutes": N_("Minutes"),
+            "note": N_("Note"),
+            "confirmed_at": N_("Confirmée le"),
+            "posted_minutes": N_("Minutes versées"),
+        },
+        fate=Fate.KEPT,
+        stays=("note",),
+        why=AGREED,
+    ),
+    Holding(
+        table="disputes",
+        title=N_("Désaccords de mes accords"),
+        where=_PARTY,
+        exported={
+            "opened_at": N_("Date"),
+            "mission_id": N_("Mission"),
+            "opened_by": N_("Ouvert par"),
+            "reason": N_("Motif"),
+            "state": N_("État"),
+            "decision": N_("Décision"),
+            "posted_minutes": N_("Minutes versées"),
+        },
+        fate=Fate.KEPT,
+        stays=("reason", "decision"),
+        why=AGREED,
+    ),
+    Holding(
+        table="dispute_statements",
+        title=N_("Mes déclarations"),
+        mine=("author_id",),
+        exported={"added_at": N_("Date"), "statement": N_("Déclaration")},
+        fate=Fate.KEPT,
+        stays=("statement",),
+        why=AGREED,
+    ),
+)

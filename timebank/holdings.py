@@ -1,0 +1,62 @@
+"""What the ledger knows about people: see ``tenants.personal``. This file must never read a row."""
+
+from typing import Final
+
+from tenants.personal import Fate, Holding, holds
+from tenants.platform.words import N_
+
+LEDGER: Final = N_(
+    "Les heures échangées restent au grand livre avec leur motif, sous le pseudonyme : rien n'y change jamais, "
+    "sans quoi les comptes des autres ne seraient plus prouvés."
+)
+
+holds(
+    Holding(
+        table="accounts",
+        title=N_("Mon compte d'heures"),
+        mine=("membership_id",),
+        exported={
+            "unit": N_("Unité"),
+            "balance": N_("Solde"),
+            "held": N_("Réservé"),
+            "opened_at": N_("Ouvert le"),
+            "closed_at": N_("Fermé le"),
+        },
+        fate=Fate.KEPT,
+        why=LEDGER,
+    ),
+    Holding(
+        table="transfers",
+        source="entries",
+        title=N_("Mon relevé d'heures"),
+        mine=("account_id",),
+        exported={
+            "posted_at": N_("Date"),
+            "counterparty_id": N_("Avec"),
+            "amount": N_("Minutes"),
+            "balance": N_("Solde"),
+            "reason": N_("Motif"),
+            "cause": N_("Genre"),
+        },
+        fate=Fate.KEPT,
+        stays=("reason", "cause"),
+        why=LEDGER,
+    ),
+    Holding(
+        table="holds",
+        title=N_("Mes heures réservées"),
+        mine=("debit_account", "credit_account"),
+        exported={
+            "placed_at": N_("Date"),
+            "debit_account": N_("De"),
+            "credit_account": N_("À"),
+            "amount": N_("Minutes"),
+            "state": N_("État"),
+            "expires_at": N_("Fin"),
+            "reason": N_("Motif"),
+        },
+        fate=Fate.KEPT,
+        stays=("reason", "cause"),
+        why=LEDGER,
+    ),
+)
