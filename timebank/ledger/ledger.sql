@@ -15,7 +15,10 @@ REVOKE UPDATE, DELETE ON proofs, proof_differences FROM app, platform;
 GRANT SELECT, INSERT ON accounts, transfers, holds TO ledger;
 GRANT UPDATE (balance, held, version, closed_at) ON accounts TO ledger;
 GRANT UPDATE (state, ended_at, transfer_id) ON holds TO ledger;
-GRANT SELECT ON memberships, mandates, rule_versions, api_tokens TO ledger;
+GRANT SELECT ON memberships, mandates, rule_versions, api_tokens, cooperatives, delegations, contests TO ledger;
+-- What somebody enters for others is written down by the door itself, with the transfer that it is.
+REVOKE INSERT, UPDATE, DELETE ON third_party_entries FROM app, platform;
+GRANT SELECT, INSERT ON third_party_entries TO ledger;
 
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
@@ -107,6 +110,123 @@ CREATE OR REPLACE TRIGGER memberships_open_account AFTER INSERT ON memberships
 CREATE OR REPLACE TRIGGER memberships_follow_account AFTER UPDATE OF state ON memberships
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION follow_membership();
 
+-- Entries for others ------------------------------------------------------------------------------------
+
+-- Whether p_actor may enter p_amount minutes from p_giver to p_receiver, being neither: as the delegate of the one
+-- who gives (cause 'exchange'), or as a manager from a paper that both signed (cause 'paper:<day>'). Called by the
+-- door, under the lock of both accounts, so that the maxima of a month hold against entries made at the same
+-- moment. VOLATILE, or it would look at the month as it was before that lock was got.
+DROP FUNCTION IF EXISTS judge_entry(uuid, uuid, boolean, uuid, uuid, bigint, text, timestamptz);
+CREATE FUNCTION judge_entry(
+    p_tenant uuid, p_actor uuid, p_manager boolean, p_giver uuid, p_receiver uuid, p_amount bigint, p_cause text,
+    p_now timestamptz, OUT kind text, OUT delegation uuid, OUT happened_on date, OUT refusal text, OUT facts jsonb
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    v_zone text;
+    v_acting delegations;
+    v_used bigint;
+    v_days bigint;
+BEGIN
+    IF (p_actor <> p_giver AND p_actor <> p_receiver AND p_giver <> p_receiver) IS NOT TRUE
+       OR p_cause IS NULL OR NOT (p_cause = 'exchange' OR p_cause LIKE 'paper:%') THEN
+        RETURN;
+    END IF;
+    SELECT c.time_zone INTO v_zone FROM cooperatives c WHERE c.tenant_id = p_tenant;
+    -- The live delegation of the one who gives; and nobody acts for both sides, nor for one on another's paper.
+    SELECT d.* INTO v_acting FROM delegations d
+    WHERE d.tenant_id = p_tenant AND d.represented_id = p_giver AND d.delegate_id = p_actor
+      AND d.second_approver IS NOT NULL AND d.ended_at IS NULL AND d.term @> p_now AND 'hours' = ANY (d.acts);
+    IF EXISTS (
+        SELECT FROM delegations d
+        WHERE d.tenant_id = p_tenant AND d.delegate_id = p_actor AND d.second_approver IS NOT NULL
+          AND d.ended_at IS NULL AND d.term @> p_now
+          AND (d.represented_id = p_receiver OR d.represented_id = p_giver AND p_cause <> 'exchange')
+    ) THEN
+        refusal := 'delegate_on_both_sides';
+        RETURN;
+    END IF;
+    IF p_cause = 'exchange' THEN
+        IF v_acting.id IS NULL OR NOT EXISTS (
+            SELECT FROM memberships m WHERE m.tenant_id = p_tenant AND m.id = p_actor AND m.state = 'active'
+        ) THEN
+            RETURN;
+        END IF;
+        IF p_amount > v_acting.entry_minutes_max THEN
+            refusal := 'over_delegation_entry';
+            facts := jsonb_build_object('limit_minutes', v_acting.entry_minutes_max, 'asked_minutes', p_amount);
+            RETURN;
+        END IF;
+        -- All that this delegate has entered for this person in the calendar month, by whichever delegation.
+        SELECT coalesce(sum(e.minutes), 0) INTO v_used FROM third_party_entries e
+        WHERE e.tenant_id = p_tenant AND e.giver_id = p_giver AND e.entered_by = p_actor AND e.kind = 'delegate'
+          AND e.entered_at >= date_trunc('month', p_now, v_zone);
+        IF v_used + p_amount > v_acting.month_minutes_max THEN
+            refusal := 'over_delegation_month';
+            facts := jsonb_build_object(
+                'limit_minutes', v_acting.month_minutes_max, 'asked_minutes', p_amount,
+                'left_minutes', greatest(0, v_acting.month_minutes_max - v_used));
+            RETURN;
+        END IF;
+        kind := 'delegate';
+        delegation := v_acting.id;
+    ELSIF p_manager THEN
+        happened_on := substr(p_cause, 7)::date;
+        SELECT x.value::bigint INTO v_days FROM rule_versions x
+        WHERE x.tenant_id = p_tenant AND x.in_force @> p_now AND x.rule = 'timebank.paper_days_max';
+        IF v_days IS NULL THEN
+            refusal := 'no_rule_in_force';
+            facts := jsonb_build_object('rule', 'timebank.paper_days_max');
+        ELSIF happened_on > (p_now AT TIME ZONE v_zone)::date THEN
+            refusal := 'paper_in_the_future';
+        ELSIF happened_on < (p_now AT TIME ZONE v_zone)::date - v_days THEN
+            refusal := 'paper_too_old';
+            facts := jsonb_build_object('days', v_days);
+        ELSE
+            kind := 'paper';
+        END IF;
+    END IF;
+END
+$$;
+
+-- Whether p_actor may correct a transfer (as treasurer, or as mediator) or hold what is contested. Who made an entry
+-- for others decides nothing about it, nor who brought in the slip that contests it; a mediator corrects only
+-- what is contested. What is contested is held on the word of who contests, in that very amount, once.
+CREATE OR REPLACE FUNCTION may_settle_entry(
+    p_tenant uuid, p_operation text, p_actor uuid, p_treasurer boolean, p_transfer uuid, p_cause text,
+    p_from uuid, p_to uuid, p_amount bigint
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    v_entered_by uuid;
+    v_contest contests;
+BEGIN
+    IF p_operation = 'hold' THEN
+        RETURN p_cause LIKE 'contest:%' AND EXISTS (
+            SELECT FROM contests c
+            JOIN third_party_entries e ON e.tenant_id = c.tenant_id AND e.id = c.entry_id
+            WHERE c.tenant_id = p_tenant AND c.entry_id = substr(p_cause, 9)::uuid AND c.decided_at IS NULL
+              AND p_actor IN (c.contested_by, c.entered_by)
+              AND e.receiver_id = p_from AND e.giver_id = p_to AND e.minutes = p_amount
+        ) AND NOT EXISTS (
+            SELECT FROM holds h WHERE h.tenant_id = p_tenant AND h.debit_account = p_from AND h.cause = p_cause
+        );
+    END IF;
+    SELECT e.entered_by INTO v_entered_by FROM third_party_entries e
+    WHERE e.tenant_id = p_tenant AND e.id = p_transfer;
+    IF v_entered_by IS NULL THEN
+        RETURN p_treasurer;
+    END IF;
+    SELECT c.* INTO v_contest FROM contests c WHERE c.tenant_id = p_tenant AND c.entry_id = p_transfer;
+    RETURN v_entered_by <> p_actor AND v_contest.entered_by IS DISTINCT FROM p_actor
+       AND (p_treasurer OR v_contest.entry_id IS NOT NULL AND v_contest.decided_at IS NULL);
+END
+$$;
+REVOKE ALL ON FUNCTION judge_entry(uuid, uuid, boolean, uuid, uuid, bigint, text, timestamptz),
+    may_settle_entry(uuid, text, uuid, boolean, uuid, text, uuid, uuid, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION judge_entry(uuid, uuid, boolean, uuid, uuid, bigint, text, timestamptz),
+    may_settle_entry(uuid, text, uuid, boolean, uuid, text, uuid, uuid, bigint) TO ledger;
+
 -- The door --------------------------------------------------------------------------------------------
 --
 -- One element per position of the arrays, answered in order. An array in which every element would be
@@ -114,6 +234,8 @@ CREATE OR REPLACE TRIGGER memberships_follow_account AFTER UPDATE OF state ON me
 --   post     p_debit gives p_amount to p_credit
 --   hold     p_amount of p_debit is promised to p_credit; p_expires_at may bound it
 --   capture  of the hold p_about, p_amount is posted and the rest given back
+--   share    of the hold p_about, p_amount is posted to p_credit, who is a member; once the shares of one call
+--            are posted, what they leave of the hold is given back
 --   release  the hold p_about is given back          expire   the same, once its time is over
 --   reverse  the transfer p_about is posted back, whole, once
 -- p_id names the new transfer or hold (made here when NULL). Elements that share a p_group number stand
@@ -143,6 +265,8 @@ DECLARE
     -- The holds named or placed by this call: h_old of them stood before, h_count stand now.
     h_id uuid[]; h_debit uuid[]; h_credit uuid[]; h_amount bigint[]; h_state text[]; h_expires timestamptz[];
     h_reason text[]; h_cause text[]; h_transfer uuid[]; h_actor uuid[]; h_old int; h_count int; h_touched boolean;
+    -- What the shares posted so far have left of them.
+    h_left bigint[];
     -- The transfers to be reversed.
     r_id uuid[]; r_debit uuid[]; r_credit uuid[]; r_amount bigint[]; r_done boolean[];
     -- The elements that move something, and by element what each side is left with. What an element says by
@@ -154,13 +278,15 @@ DECLARE
     k_lock bigint[]; k_hash bytea[]; k_answer jsonb[]; k_status int[];
     -- The group being judged, and the state to return to if it falls.
     v_group int; v_first int; v_fallen text;
-    s_balance bigint[]; s_held bigint[]; s_version bigint[]; s_state text[]; s_done boolean[];
+    s_balance bigint[]; s_held bigint[]; s_version bigint[]; s_state text[]; s_done boolean[]; s_left bigint[];
     s_transfers int; s_holds int;
     -- The element being judged.
     v_ids uuid[]; v_more uuid[]; v_op text; v_actor uuid; v_amount bigint; v_id uuid;
     v_floor bigint; v_refusal text; v_facts jsonb; v_unit text; v_may boolean;
     v_low bigint; v_high bigint; v_rules_read boolean; v_mandates text[]; v_mandates_read boolean;
     d int; c int; h int; r int; p int; v_void text;
+    -- The one element that is entered for others: by a delegate or from a paper.
+    x_kind text; x_delegation uuid; x_on date;
 BEGIN
     IF n > 1 THEN
         IF cardinality(p_id) <> n OR cardinality(p_group) <> n OR cardinality(p_actor) <> n
@@ -261,7 +387,7 @@ BEGIN
                 v_fallen := NULL;
                 IF v_group IS NOT NULL THEN
                     s_balance := a_balance; s_held := a_held; s_version := a_version;
-                    s_state := h_state; s_done := r_done; s_transfers := t_count; s_holds := h_count;
+                    s_state := h_state; s_done := r_done; s_left := h_left; s_transfers := t_count; s_holds := h_count;
                 END IF;
             ELSIF (p_key[i] IS NULL) <> (p_key[v_first] IS NULL) THEN
                 RAISE EXCEPTION 'post_transfers: in a group all elements have a key, or none'
@@ -316,15 +442,17 @@ BEGIN
 
             IF v_op IN ('post', 'hold') THEN
                 NULL;
-            ELSIF v_op IN ('capture', 'release', 'expire') THEN
+            ELSIF v_op IN ('capture', 'share', 'release', 'expire') THEN
                 h := array_position(h_id, p_about[i]);
                 IF h IS NULL OR h > h_count THEN
                     v_refusal := 'unknown_hold';
                     EXIT judge;
                 END IF;
                 p_debit[i] := h_debit[h];
-                p_credit[i] := h_credit[h];
-                IF v_op = 'capture' THEN
+                IF v_op <> 'share' THEN
+                    p_credit[i] := h_credit[h];
+                END IF;
+                IF v_op IN ('capture', 'share') THEN
                     p_reason[i] := coalesce(p_reason[i], h_reason[h]);
                     p_cause[i] := coalesce(p_cause[i], h_cause[h]);
                 ELSE
@@ -361,9 +489,11 @@ BEGIN
 
             -- Who may: the account's own member; for the cooperative's accounts the mandate that keeps them;
             -- for a dispute the mediator and for a correction the treasurer, never in their own cause. A hold
-            -- is given back by the side that would have received, since to the other it is a promise.
+            -- is given back by the side that would have received, since to the other it is a promise. A delegate and
+            -- who enters a signed paper may post a transfer between two others, alone in its call: judge_entry says when.
             v_may := CASE
-                WHEN v_actor IS NULL THEN v_op IN ('capture', 'release', 'expire') OR a_kind[d] <> 'member'
+                WHEN v_op = 'share' AND a_kind[c] <> 'member' THEN false
+                WHEN v_actor IS NULL THEN v_op IN ('capture', 'share', 'release', 'expire') OR a_kind[d] <> 'member'
                 WHEN v_op = 'expire' THEN false
                 WHEN v_op = 'release' THEN a_member[c] = v_actor
                 -- A member's hours go to members, to the pot and to funds, and to none of the inner accounts.
@@ -386,10 +516,28 @@ BEGIN
                     WHEN a_kind[p] IN ('pot', 'fund') AND v_actor::text || ':steward' = ANY (v_mandates) THEN true
                     WHEN a_kind[p] NOT IN ('member', 'pot', 'fund')
                          AND v_actor::text || ':treasurer' = ANY (v_mandates) THEN true
-                    WHEN v_op IN ('capture', 'release') THEN v_actor::text || ':mediator' = ANY (v_mandates)
-                    WHEN v_op = 'reverse' THEN v_actor::text || ':treasurer' = ANY (v_mandates)
+                    WHEN v_op = 'share' AND a_kind[c] <> 'member' THEN false
+                    WHEN v_op = 'release' AND h_cause[h] LIKE 'contest:%'
+                         AND v_actor::text || ':treasurer' = ANY (v_mandates) THEN true
+                    WHEN v_op IN ('capture', 'share', 'release') THEN v_actor::text || ':mediator' = ANY (v_mandates)
+                    WHEN v_op = 'reverse' THEN ARRAY[v_actor::text || ':treasurer', v_actor::text || ':mediator'] && v_mandates
                     ELSE false
                 END;
+                -- What was entered for others, and contested: entries.sql says who may.
+                IF v_op = 'reverse' AND v_may OR v_op = 'hold' AND v_may IS NOT TRUE THEN
+                    v_may := may_settle_entry(
+                        p_tenant, v_op, v_actor, v_actor::text || ':treasurer' = ANY (v_mandates), p_about[i],
+                        p_cause[i], a_member[d], a_member[c], v_amount);
+                ELSIF v_op = 'post' AND v_may IS NOT TRUE AND n = 1 AND v_unit = 'minutes' THEN
+                    SELECT e.* INTO x_kind, x_delegation, x_on, v_refusal, v_facts
+                    FROM judge_entry(
+                        p_tenant, v_actor, v_actor::text || ':manager' = ANY (v_mandates), a_member[d], a_member[c],
+                        v_amount, p_cause[i], v_now) e;
+                    IF v_refusal IS NOT NULL THEN
+                        EXIT judge;
+                    END IF;
+                    v_may := x_kind IS NOT NULL;
+                END IF;
             END IF;
             IF v_may IS NOT TRUE THEN
                 v_refusal := 'not_allowed_to_debit';
@@ -408,14 +556,15 @@ BEGIN
                     EXIT judge;
                 END IF;
             ELSE
-                IF h_state[h] <> 'held' OR v_op = 'expire' AND (h_expires[h] > v_now OR h_expires[h] IS NULL) THEN
+                IF h_state[h] <> 'held' AND (v_op <> 'share' OR h_left[h] IS NULL)
+                   OR v_op = 'expire' AND (h_expires[h] > v_now OR h_expires[h] IS NULL) THEN
                     v_refusal := CASE WHEN h_state[h] = 'held' THEN 'hold_not_expired' ELSE 'hold_ended' END;
                     v_facts := jsonb_build_object('state', h_state[h]);
                     EXIT judge;
                 END IF;
-                IF v_amount > h_amount[h] THEN
+                IF v_amount > coalesce(h_left[h], h_amount[h]) THEN
                     v_refusal := 'more_than_held';
-                    v_facts := jsonb_build_object('held_' || v_unit, h_amount[h], 'asked_' || v_unit, v_amount);
+                    v_facts := jsonb_build_object('held_' || v_unit, coalesce(h_left[h], h_amount[h]), 'asked_' || v_unit, v_amount);
                     EXIT judge;
                 END IF;
             END IF;
@@ -444,6 +593,10 @@ BEGIN
                             ELSE 'timebank.credit_limit_high' END);
                         EXIT judge;
                     END IF;
+                END IF;
+                -- What a group gave back it may hold again, however low the account stood before.
+                IF v_op = 'hold' AND v_group IS NOT NULL THEN
+                    v_floor := least(v_floor, s_balance[d] - s_held[d]);
                 END IF;
                 IF a_balance[d] - a_held[d] - v_amount < v_floor THEN
                     v_refusal := CASE v_unit WHEN 'minutes' THEN 'not_enough_hours' ELSE 'not_enough_euros' END;
@@ -485,6 +638,15 @@ BEGIN
                     a_held[d] := a_held[d] + v_amount;
                 ELSIF v_op = 'reverse' THEN
                     r_done[r] := true;
+                ELSIF v_op = 'share' THEN
+                    a_held[d] := a_held[d] - v_amount;
+                    h_touched := true;
+                    IF h_state[h] = 'held' THEN
+                        h_state[h] := 'captured';
+                        h_transfer[h] := v_id;
+                        h_left[h] := h_amount[h];
+                    END IF;
+                    h_left[h] := h_left[h] - v_amount;
                 ELSE
                     a_held[d] := a_held[d] - h_amount[h];
                     h_touched := true;
@@ -497,7 +659,7 @@ BEGIN
                     END IF;
                 END IF;
             END IF;
-            IF v_op IN ('post', 'capture', 'reverse') THEN
+            IF v_op IN ('post', 'capture', 'share', 'reverse') THEN
                 a_balance[d] := a_balance[d] - v_amount;
                 a_balance[c] := a_balance[c] + v_amount;
                 a_version[d] := a_version[d] + 1;
@@ -523,7 +685,7 @@ BEGIN
             IF v_group IS NOT NULL AND v_fallen IS NULL THEN
                 v_fallen := v_refusal;
                 a_balance := s_balance; a_held := s_held; a_version := s_version;
-                h_state := s_state; r_done := s_done; t_count := s_transfers; h_count := s_holds;
+                h_state := s_state; r_done := s_done; h_left := s_left; t_count := s_transfers; h_count := s_holds;
                 FOR j IN v_first..i - 1 LOOP
                     IF o_outcome[j] = 'posted' THEN
                         o_outcome[j] := 'refused';
@@ -537,6 +699,15 @@ BEGIN
             v_facts := NULL;
         END IF;
     END LOOP;
+    -- What was shared out of a hold ends it: the rest goes back.
+    IF h_left IS NOT NULL THEN
+        FOR h IN 1..h_count LOOP
+            IF h_left[h] > 0 THEN
+                d := array_position(a_id, h_debit[h]);
+                a_held[d] := a_held[d] - h_left[h];
+            END IF;
+        END LOOP;
+    END IF;
 
     -- 4. What was granted is written, each table once, in one statement where it can be. The arrays may be
     -- longer than the counts where a group fell. The event is what emit_event would write; it bears the id
@@ -584,6 +755,11 @@ BEGIN
                                THEN h_transfer[array_position(h_id, x.id)] END
         WHERE x.tenant_id = p_tenant AND x.id = ANY (h_id) AND x.state = 'held'
           AND h_state[array_position(h_id, x.id)] <> 'held';
+    END IF;
+    IF x_kind IS NOT NULL AND t_count = 1 THEN
+        INSERT INTO third_party_entries (
+            tenant_id, id, kind, delegation_id, entered_by, giver_id, receiver_id, minutes, happened_on, entered_at)
+        VALUES (p_tenant, o_id[1], x_kind, x_delegation, p_actor[1], p_debit[1], p_credit[1], p_amount[1], x_on, v_now);
     END IF;
     -- 5. The outcomes, in order.
     FOR i IN 1..n LOOP

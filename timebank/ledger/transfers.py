@@ -48,6 +48,7 @@ __all__ = [
     "post_linked",
     "post_transfers",
     "reverse_transfer",
+    "share",
 ]
 
 
@@ -101,6 +102,7 @@ class Operation(StrEnum):
     POST = "post"
     HOLD = "hold"
     CAPTURE = "capture"
+    SHARE = "share"
     RELEASE = "release"
     EXPIRE = "expire"
     REVERSE = "reverse"
@@ -195,6 +197,11 @@ def capture(
     return Order(
         operation=Operation.CAPTURE, actor=actor, about=hold_id, amount=amount, reason=reason, cause=cause
     )
+
+
+def share(*, hold_id: UUID, credit: UUID, amount: int, actor: UUID | None) -> Order:
+    """Ask that ``amount`` of a hold is posted to this member; what the shares of one call leave is given back."""
+    return Order(operation=Operation.SHARE, actor=actor, about=hold_id, credit=credit, amount=amount)
 
 
 # --- The call ----------------------------------------------------------------------------------------------
