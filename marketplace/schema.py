@@ -4,6 +4,7 @@
 to make a database. This file must never touch a row of the domain.
 """
 
+import asyncio
 import importlib
 from collections.abc import Callable
 from importlib import resources
@@ -29,14 +30,16 @@ PACKAGES = ("tenants", "timebank", "governance", "redistribution", "marketplace"
 REPEATABLE = (
     ("tenants.platform", "platform.sql"),
     ("tenants.platform", "outbox.sql"),
+    ("tenants.platform", "search.sql"),
     ("tenants", "people.sql"),
     ("tenants", "rules.sql"),
     ("timebank.ledger", "ledger.sql"),
     ("marketplace", "marketplace.sql"),
+    ("marketplace", "search.sql"),
 )
 
 # Trusted extensions: the owner of a database may add them without being a superuser.
-EXTENSIONS = ("btree_gist", "pg_trgm", "unaccent")
+EXTENSIONS = ("btree_gin", "btree_gist", "fuzzystrmatch", "pg_trgm", "unaccent")
 
 # What each role may be; passwords come from the settings. `owner` may act as `door` and `ledger`
 # because it installs the functions that they own.
@@ -54,6 +57,7 @@ OWNED_THROUGH = ("door", "ledger")
 MIGRATION_LOCK = 4_213_019_227
 # A migration that cannot get a table soon gives up, rather than have every request queue behind it.
 LOCK_TIMEOUT = "10s"
+RETRY_PAUSES_SECONDS = (0.2, 1.0, 3.0)
 
 
 async def migrate(settings: Settings, report: Callable[[str], None] = print) -> None:
@@ -204,6 +208,16 @@ def all_tables() -> MetaData:
 
 
 async def _apply_repeatable(owner: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
+    """Apply the SQL files while the cooperatives work: who stood in the way has gone at the next attempt."""
+    for pause in RETRY_PAUSES_SECONDS:
+        try:
+            return await _apply_once(owner)
+        except (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError):
+            await asyncio.sleep(pause)
+    return await _apply_once(owner)
+
+
+async def _apply_once(owner: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
     """Run the SQL files that exist, in order, all in one transaction; return their names."""
     applied = []
     async with owner.transaction():

@@ -72,6 +72,31 @@ async def test_migrating_again_changes_nothing(migrated: Settings) -> None:
     assert await schema.differences(migrated) == []
 
 
+async def test_a_migration_that_meets_a_deadlock_with_the_living_tries_again(
+    migrated: Settings, servers: Servers
+) -> None:
+    reader = await asyncpg.connect(servers.url("postgres"))
+    held = """
+        SELECT relation::regclass::text FROM pg_locks
+        WHERE mode = 'AccessExclusiveLock' AND granted AND relation::regclass::text <> 'outbox' LIMIT 1
+    """
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'outbox'::regclass"
+    try:
+        # PostgreSQL gives up the migration, not the reader, whose patience is longer.
+        await reader.execute("SET deadlock_timeout = '1min'")
+        async with reader.transaction():
+            await reader.execute("LOCK TABLE outbox IN ACCESS SHARE MODE")
+            migrating = asyncio.create_task(schema.migrate(migrated, report=lambda _line: None))
+            async with asyncio.timeout(30):
+                while not await reader.fetchval(waits):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            taken = await reader.fetchval(held)
+            await reader.execute(f"LOCK TABLE {taken} IN ACCESS SHARE MODE")
+        await migrating
+    finally:
+        await reader.close()
+
+
 @pytest.mark.usefixtures("migrated")
 async def test_two_migrations_at_once_take_turns_from_an_empty_database(
     settings: Settings, servers: Servers
