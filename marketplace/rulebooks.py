@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 # Importing a floor's rules declares them.
 import marketplace.rules  # noqa: F401
+import tenants.house_rules  # noqa: F401
 import timebank.rules  # noqa: F401
 from tenants.cooperatives import Cooperative
 from tenants.platform.database import Database

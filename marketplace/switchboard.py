@@ -27,12 +27,17 @@ from marketplace.rounds import (
     give_back_what_lapsed,
     settle_what_silence_settles,
 )
+from tenants.admission_letters import mail_join_answer, mail_join_link
 from tenants.api import API as TENANTS_API
 from tenants.assembly_signatures import notify_rules_changed
 from tenants.cooperatives import Cooperative
+from tenants.digests import mail_digests
 from tenants.events import (
     AssemblySigned,
     ContactEmailAsked,
+    DigestsLeft,
+    JoinAnswered,
+    JoinRequested,
     MailLinkRequested,
     MandatesDue,
     MemberInvited,
@@ -105,11 +110,14 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     MailLinkRequested: (mail_link,),
     ContactEmailAsked: (mail_contact_confirmation,),
     MemberInvited: (mail_invitation,),
+    JoinRequested: (mail_join_link,),
+    JoinAnswered: (mail_join_answer,),
     MandatesDue: (review_mandates,),
     RuleChanged: (),
     AssemblySigned: (notify_rules_changed,),
     NoticesGiven: (mail_notices,),
-    MailTick: (mail_again,),
+    MailTick: (mail_again, mail_digests),
+    DigestsLeft: (mail_digests,),
     RulebookDue: (complete_rulebook,),
 }
 
@@ -157,6 +165,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
     if visit.holds("manager"):
         affairs += [
             item(_("Invitations"), f"{home}/invitations"),
+            item(_("Demandes d'adhésion"), f"{home}/join-requests"),
             item(_("Compétences"), f"{home}/skills"),
             item(_("Paramètres"), f"{home}/settings"),
         ]

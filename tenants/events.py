@@ -28,6 +28,10 @@ class NoticesGiven(Event, frozen=True, kw_only=True):
     batch_id: UUID
 
 
+class DigestsLeft(Event, frozen=True, kw_only=True):
+    """Some of the morning's digests were sent, and some are still to be sent."""
+
+
 class CooperativeFounded(Event, frozen=True, kw_only=True):
     """A cooperative was founded; its first manager has been invited."""
 
@@ -38,14 +42,32 @@ class MailLinkRequested(Event, frozen=True, kw_only=True):
     mail_link_id: UUID
 
 
+class ContactEmailAsked(Event, frozen=True, kw_only=True):
+    """A member named a new address for their notices: a link to confirm it is to be mailed there."""
+
+    membership_id: UUID
+
+
 class MemberInvited(Event, frozen=True, kw_only=True):
     """An invitation is to be mailed, for the first time or once more."""
 
     invitation_id: UUID
 
 
+class JoinRequested(Event, frozen=True, kw_only=True):
+    """Somebody asks to join; a link to confirm their mailbox is to be mailed."""
+
+    join_request_id: UUID
+
+
+class JoinAnswered(Event, frozen=True, kw_only=True):
+    """A manager let somebody in who had asked, or turned them down; they are to be told by mail."""
+
+    join_request_id: UUID
+
+
 class MemberJoined(Event, frozen=True, kw_only=True):
-    """Somebody accepted their invitation and is a member now."""
+    """Somebody was admitted and is a member now."""
 
     membership_id: UUID
 
@@ -74,3 +96,19 @@ class MandateEnded(Event, frozen=True, kw_only=True):
 
 class MandatesDue(Tick, frozen=True, kw_only=True):
     """A day began: which mandates are over, and which will be soon, is to be looked at."""
+
+
+class ImportPrepared(Event, frozen=True, kw_only=True):
+    """Somebody brought a file from another tool: it is to be looked at."""
+
+    import_id: UUID
+
+
+class ImportReleased(Event, frozen=True, kw_only=True):
+    """An import that was looked at may be carried out."""
+
+    import_id: UUID
+
+
+class ImportsDue(Tick, frozen=True, kw_only=True):
+    """A day began: imports nobody decided on are cleared, and invitations that wait for their day leave."""

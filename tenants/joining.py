@@ -114,13 +114,42 @@ async def accept_invitation(
         opened = await open_sign_in(
             db, person_id=person_id, method=SignInMethod.INVITATION, user_agent=user_agent, address=address
         )
-    joined = await _claim(db, invitation, person_id, display_name)
-    actor = Actor(seen.tenant_id, joined.id, person_id)
-    await audit.record(db, actor=actor, action="tenants:membership:joined", subject_id=joined.id)
-    await emit(db, MemberJoined(tenant_id=seen.tenant_id, membership_id=joined.id))
-    count = await count_members(db, tenant_id=seen.tenant_id)
-    await register.append(db, tenant_id=seen.tenant_id, kind="member_admitted", facts={"members": count})
+    joined = await admit(db, invitation=invitation, person_id=person_id, display_name=display_name)
     return Joined(seen.tenant_id, seen.slug, joined.id, person_id, opened)
+
+
+async def admit(
+    db: AsyncSession,
+    *,
+    invitation: Invitation,
+    person_id: PersonId,
+    display_name: str | None = None,
+    territory: str | None = None,
+) -> Membership:
+    """Make the person a member by an invitation that the caller holds, and write it everywhere it is to be read.
+
+    The caller knows that the mailbox is theirs. The register's head is the last lock. Raises AlreadyMember.
+    """
+    was_offline = await db.scalar(
+        select(Membership.state == MembershipState.ACTIVE).where(
+            Membership.tenant_id == invitation.tenant_id, Membership.id == invitation.membership_id
+        )
+    )
+    joined = await _claim(db, invitation, person_id, display_name)
+    if territory:
+        joined.territory = territory
+    actor = Actor(invitation.tenant_id, joined.id, person_id)
+    if was_offline:
+        # They were a member before: they only found a computer.
+        await audit.record(db, actor=actor, action="tenants:membership:claimed", subject_id=joined.id)
+        return joined
+    await audit.record(db, actor=actor, action="tenants:membership:joined", subject_id=joined.id)
+    await emit(db, MemberJoined(tenant_id=invitation.tenant_id, membership_id=joined.id))
+    count = await count_members(db, tenant_id=invitation.tenant_id)
+    await register.append(
+        db, tenant_id=invitation.tenant_id, kind="member_admitted", facts={"members": count}
+    )
+    return joined
 
 
 async def _claim(
@@ -135,12 +164,19 @@ async def _claim(
     now = (await db.execute(select(func.now()))).scalar_one()
     invitation.consumed_at = now
     claimed = await lock_member(db, tenant_id, invited_id)
-    if former is not None:
+    where = {"tenant_id": tenant_id, "membership_id": invited_id}
+    if former is not None and (
+        claimed.state is MembershipState.ACTIVE or (await db.execute(_IMPORTED, where)).scalar_one()
+    ):
+        # Somebody without a computer, or whose past was imported, has an account already, which goes on; what
+        # they once left stays as it is.
+        former.person_id = None
+        await db.flush()
+    elif former is not None:
         # Their account and what they did hang on the former membership, so that is the one that goes on.
         invitation.membership_id = former.id
         former.contact_email = claimed.contact_email
         await db.flush()
-        where = {"tenant_id": tenant_id, "membership_id": invited_id}
         await db.execute(_MOVE_MANDATES, {**where, "to": former.id})
         await db.execute(DELETE_UNCLAIMED, where)
         claimed = former
@@ -156,6 +192,9 @@ async def _claim(
     return claimed
 
 
+_IMPORTED = text("""
+    SELECT EXISTS (SELECT FROM imported_members WHERE tenant_id = :tenant_id AND membership_id = :membership_id)
+""")
 _MOVE_MANDATES = text("""
     UPDATE mandates SET membership_id = :to WHERE tenant_id = :tenant_id AND membership_id = :membership_id
 """)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 # Declared before any founding act, which fixes every rule.
 import marketplace.rules  # noqa: F401
+import tenants.house_rules  # noqa: F401
 import timebank.rules  # noqa: F401
 from tenants.actors import Actor, Role
 from tenants.cooperatives import LegalProfile

@@ -17,6 +17,7 @@ from marketplace.skills import Skill
 from marketplace.waiting import waiting_missions
 from tenants.actors import Role
 from tenants.cooperatives import Cooperative, cooperative_of
+from tenants.join_requests import may_ask
 from tenants.memberships import Membership, MembershipState
 from tenants.platform.words import _
 from tenants.visit import Visit
@@ -57,7 +58,12 @@ async def _front(visit: Visit) -> Response[str]:
     public = await open_missions(
         visit.db, tenant_id=visit.here.tenant_id, reader_id=None, narrow=MissionFilter(), limit=SHOWN
     )
-    return visit.page("marketplace/front.html", presentation=cooperative.presentation, missions=public.items)
+    return visit.page(
+        "marketplace/front.html",
+        presentation=cooperative.presentation,
+        missions=public.items,
+        may_ask=await may_ask(visit.db, tenant_id=visit.here.tenant_id),
+    )
 
 
 async def _first_steps(visit: Visit) -> list[tuple[bool, str, str, str]]:

@@ -23,6 +23,7 @@ KEPT: Final = {
     "idempotency_keys": timedelta(days=30),
     "sign_ins": timedelta(days=30),
     "mail_links": timedelta(days=1),
+    "join_requests": timedelta(days=1),
 }
 AT_ONCE = 10_000
 # More often than daily, so that a worker that is restarted every day still sweeps.
@@ -47,6 +48,10 @@ OVER: Final = {
     """,
     "mail_links": """
         id IN (SELECT id FROM mail_links WHERE expires_at < now() - CAST(:kept AS interval) LIMIT :most)
+    """,
+    "join_requests": """
+        ctid IN (SELECT ctid FROM join_requests WHERE expires_at < now() - CAST(:kept AS interval)
+                 LIMIT :most FOR UPDATE SKIP LOCKED)
     """,
 }
 
