@@ -33,7 +33,10 @@ REPEATABLE = (
     ("tenants.platform", "search.sql"),
     ("tenants", "people.sql"),
     ("tenants", "rules.sql"),
+    ("tenants", "delegations.sql"),
     ("timebank.ledger", "ledger.sql"),
+    ("timebank", "closing.sql"),
+    ("timebank", "entries.sql"),
     ("marketplace", "marketplace.sql"),
     ("marketplace", "search.sql"),
 )

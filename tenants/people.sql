@@ -221,7 +221,7 @@ AS $$
     JOIN cooperatives c ON c.tenant_id = i.tenant_id
     LEFT JOIN memberships host ON host.tenant_id = i.tenant_id AND host.id = i.invited_by
     WHERE (i.token_hash = p_token_hash OR i.previous_token_hash = p_token_hash) AND i.consumed_at IS NULL AND i.expires_at > now()
-      AND m.state = 'invited'
+      AND (m.state = 'invited' OR m.state = 'active' AND m.person_id IS NULL)
 $$;
 
 -- The signed-in person's own memberships, over all cooperatives.

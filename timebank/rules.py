@@ -43,4 +43,43 @@ SOFT_LIMIT: Final = Rule(
     ),
 )
 
-declare(CREDIT_LIMIT_LOW, CREDIT_LIMIT_HIGH, SOFT_LIMIT)
+PAPER_DAYS: Final = Rule(
+    name="timebank.paper_days_max",
+    unit=Unit.DAYS,
+    default=60,
+    minimum=1,
+    maximum=366,
+    title=N_("Ancienneté des échanges saisis d'après un papier"),
+    explanation=N_(
+        "La gestion peut saisir un échange que deux membres ont signé sur papier, s'il a moins de {value}. "
+        "Tous deux sont prévenus, et peuvent le contester pendant 30 jours."
+    ),
+)
+
+LEAVING_CREDIT: Final = Rule(
+    name="timebank.leaving_credit",
+    unit=Unit.CHOICE,
+    default=1,
+    title=N_("Heures restantes d'un membre qui part"),
+    explanation=N_("Quand un membre part avec des heures sur son compte, elles sont {value}."),
+    options=(
+        N_("données à la caisse solidaire"),
+        N_("données à la caisse solidaire ou à un membre, à son choix"),
+        N_("à employer d'abord : il part à zéro"),
+    ),
+)
+
+LEAVING_DEBT: Final = Rule(
+    name="timebank.leaving_debt",
+    unit=Unit.CHOICE,
+    default=0,
+    title=N_("Heures dues par un membre qui part"),
+    explanation=N_("Quand un membre part en devant des heures, elles sont {value}."),
+    options=(
+        N_("couvertes par la caisse solidaire"),
+        N_("à rendre d'abord : il part à zéro"),
+        N_("effacées si un trésorier le décide"),
+    ),
+)
+
+declare(PAPER_DAYS, CREDIT_LIMIT_LOW, CREDIT_LIMIT_HIGH, SOFT_LIMIT, LEAVING_CREDIT, LEAVING_DEBT)

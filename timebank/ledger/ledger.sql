@@ -126,7 +126,7 @@ DECLARE
     v_zone text;
     v_acting delegations;
     v_used bigint;
-    v_days bigint;
+    v_days int;
 BEGIN
     IF (p_actor <> p_giver AND p_actor <> p_receiver AND p_giver <> p_receiver) IS NOT TRUE
        OR p_cause IS NULL OR NOT (p_cause = 'exchange' OR p_cause LIKE 'paper:%') THEN
@@ -172,7 +172,7 @@ BEGIN
         delegation := v_acting.id;
     ELSIF p_manager THEN
         happened_on := substr(p_cause, 7)::date;
-        SELECT x.value::bigint INTO v_days FROM rule_versions x
+        SELECT x.value::int INTO v_days FROM rule_versions x
         WHERE x.tenant_id = p_tenant AND x.in_force @> p_now AND x.rule = 'timebank.paper_days_max';
         IF v_days IS NULL THEN
             refusal := 'no_rule_in_force';
@@ -494,6 +494,8 @@ BEGIN
             v_may := CASE
                 WHEN v_op = 'share' AND a_kind[c] <> 'member' THEN false
                 WHEN v_actor IS NULL THEN v_op IN ('capture', 'share', 'release', 'expire') OR a_kind[d] <> 'member'
+                    -- A manager ends a membership: all that the account has goes to the pot, and nowhere else.
+                    OR v_op = 'post' AND a_kind[c] = 'pot' AND p_cause[i] LIKE 'leaving:%' AND v_amount = a_balance[d]
                 WHEN v_op = 'expire' THEN false
                 WHEN v_op = 'release' THEN a_member[c] = v_actor
                 -- A member's hours go to members, to the pot and to funds, and to none of the inner accounts.
@@ -523,8 +525,8 @@ BEGIN
                     WHEN v_op = 'reverse' THEN ARRAY[v_actor::text || ':treasurer', v_actor::text || ':mediator'] && v_mandates
                     ELSE false
                 END;
-                -- What was entered for others, and contested: entries.sql says who may.
-                IF v_op = 'reverse' AND v_may OR v_op = 'hold' AND v_may IS NOT TRUE THEN
+                -- What was entered for others, and contested.
+                IF a_kind[p] = 'member' AND (v_op = 'reverse' AND v_may OR v_op = 'hold' AND v_may IS NOT TRUE) THEN
                     v_may := may_settle_entry(
                         p_tenant, v_op, v_actor, v_actor::text || ':treasurer' = ANY (v_mandates), p_about[i],
                         p_cause[i], a_member[d], a_member[c], v_amount);

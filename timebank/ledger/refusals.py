@@ -82,6 +82,51 @@ class NotAllowedToDebit(LedgerRefusal):
     message = N_("Vous n'avez pas le droit de disposer de ce compte.")
 
 
+class DelegateOnBothSides(LedgerRefusal):
+    """Who acts for somebody would be, or act for, the other side too, or goes round their delegation by a paper."""
+
+    status = 403
+    code = "delegate_on_both_sides"
+    message = N_(
+        "Vous agissez pour l'une de ces personnes : quelqu'un d'autre doit saisir cet échange entre elles."
+    )
+    default_field = "to"
+
+
+class OverDelegationEntry(LedgerRefusal):
+    """More than the delegation allows at once."""
+
+    code = "over_delegation_entry"
+    message = N_("La délégation permet au plus {limit_minutes} par saisie.")
+    default_field = "amount_minutes"
+
+
+class OverDelegationMonth(LedgerRefusal):
+    """More than the delegation allows in a calendar month."""
+
+    code = "over_delegation_month"
+    message = N_("La délégation permet {limit_minutes} par mois : il reste {left_minutes} ce mois-ci.")
+    default_field = "amount_minutes"
+
+
+class PaperTooOld(LedgerRefusal):
+    """The exchange on paper is older than the rule allows."""
+
+    status = 422
+    code = "paper_too_old"
+    message = N_("Cet échange date de plus de {days} jours : il ne peut plus être saisi d'après un papier.")
+    default_field = "happened_on"
+
+
+class PaperInTheFuture(LedgerRefusal):
+    """What is signed has happened."""
+
+    status = 422
+    code = "paper_in_the_future"
+    message = N_("Un échange signé a déjà eu lieu : indiquez un jour passé.")
+    default_field = "happened_on"
+
+
 class UnknownHold(LedgerRefusal):
     """There is no such hold in this cooperative."""
 
@@ -170,6 +215,11 @@ REFUSALS: Final[Mapping[str, type[Refusal]]] = {
         UnknownAccount,
         SameAccount,
         NotAllowedToDebit,
+        DelegateOnBothSides,
+        OverDelegationEntry,
+        OverDelegationMonth,
+        PaperTooOld,
+        PaperInTheFuture,
         UnknownHold,
         HoldEnded,
         HoldNotExpired,
