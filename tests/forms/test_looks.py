@@ -1,4 +1,6 @@
-"""Every page in a real browser, wide and narrow, in both languages: it fits, is named, is labelled, and shows focus.
+"""Every page in a real browser, wide and narrow, light and dark, in both languages: it fits and anyone can use it.
+
+Names, labels and focus are asked here; contrast, roles and the rest of WCAG 2.2 AA by axe-core.
 
 A new page is walked without being named here.
 """
@@ -7,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page
 
 from tenants.platform.database import Database
 from tenants.platform.settings import Settings
@@ -45,6 +49,14 @@ FOCUSED = """() => {
   return one === document.body || style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2
     || style.boxShadow !== 'none' ? '' : one.outerHTML.slice(0, 160);
 }"""
+
+
+AXE = Axe()
+# The Web Content Accessibility Guidelines up to 2.2 AA, and axe-core's own advice.
+AXE_OPTIONS = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,13 @@ def complaints(path: str, found: dict[str, Any], language: str) -> list[str]:
     return wrong
 
 
+async def barriers(page: Page, path: str) -> list[str]:
+    """What axe-core finds on a page, in words."""
+    found = (await AXE.run(page, options=AXE_OPTIONS)).response["violations"]
+    return [f"{path}: {one['id']} ({one['help']}) on {one['nodes'][0]['html'][:160]}" for one in found]
+
+
+# A narrow screen in the dark speaks English, a wide one in the light French.
 @pytest.mark.parametrize(("phone", "language"), [(False, "fr"), (True, "en")])
 async def test_every_page_fits_and_is_named_and_labelled(
     opened: Opened,
@@ -99,6 +118,7 @@ async def test_every_page_fits_and_is_named_and_labelled(
     wrong: list[str] = []
     titles: dict[str, str] = {}
     async with visitor(opened.scene.author, phone=phone, locale=language) as page:
+        await page.emulate_media(color_scheme="dark" if phone else "light")
         for path in opened.paths:
             await page.goto(path, wait_until="domcontentloaded")
             found = await page.evaluate(ASKED)
@@ -108,6 +128,7 @@ async def test_every_page_fits_and_is_named_and_labelled(
             other = titles.setdefault(found["title"], kind)
             if other != kind:
                 wrong.append(f"{path}: the same title as {other}: {found['title']}")
+            wrong += await barriers(page, path)
             await page.keyboard.press("Tab")
             await page.keyboard.press("Tab")
             if unseen := await page.evaluate(FOCUSED):
