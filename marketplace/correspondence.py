@@ -37,8 +37,10 @@ from tenants.platform.words import N_
 _MISSION: Final = "/missions/{mission_id}"
 
 declare_notices(
-    NoticeKind("bid_placed", N_("Un membre propose {bid_minutes} pour votre mission."), _MISSION),
-    NoticeKind("bid_changed", N_("Un membre a modifié sa proposition : {bid_minutes}."), _MISSION),
+    NoticeKind("bid_placed", N_("Un membre propose {bid_minutes} pour votre mission."), _MISSION, waits=True),
+    NoticeKind(
+        "bid_changed", N_("Un membre a modifié sa proposition : {bid_minutes}."), _MISSION, waits=True
+    ),
     NoticeKind("bid_withdrawn", N_("Un membre a retiré sa proposition."), _MISSION, mailed=False),
     NoticeKind(
         "bid_accepted",
@@ -62,6 +64,7 @@ declare_notices(
         "mission_expired",
         N_("Votre mission a expiré. Donnez-lui de nouvelles dates pour la publier encore."),
         _MISSION,
+        waits=True,
     ),
     NoticeKind(
         "mission_expired_for_bidder",
@@ -76,13 +79,20 @@ declare_notices(
             "Sans livraison d'ici le {lapses_at}, les heures réservées seront rendues et l'accord prendra fin."
         ),
         _MISSION,
+        waits=True,
     ),
     NoticeKind(
         "agreement_lapsed",
         N_("Rien n'a été livré à temps : les heures réservées sont rendues et l'accord a pris fin."),
         _MISSION,
     ),
-    NoticeKind("cancellation_proposed", N_("On vous propose d'arrêter une mission convenue."), _MISSION),
+    NoticeKind(
+        "cancellation_proposed",
+        N_("On vous propose d'arrêter une mission convenue."),
+        _MISSION,
+        waits=True,
+        required=True,
+    ),
     NoticeKind("cancellation_refused", N_("La mission continue : l'arrêt proposé est écarté."), _MISSION),
     NoticeKind(
         "agreement_called_off",
@@ -96,6 +106,8 @@ declare_notices(
             "le {settles_at}."
         ),
         _MISSION,
+        waits=True,
+        required=True,
     ),
     NoticeKind(
         "mission_settled",
@@ -111,9 +123,16 @@ declare_notices(
         "mission_disputed",
         N_("Votre livraison est contestée. Donnez votre point de vue : une médiation décidera."),
         _MISSION,
+        waits=True,
+        required=True,
     ),
-    NoticeKind("dispute_to_decide", N_("Un désaccord attend une médiation."), _MISSION),
-    NoticeKind("statement_added", N_("L'autre personne a donné son point de vue à la médiation."), _MISSION),
+    NoticeKind("dispute_to_decide", N_("Un désaccord attend une médiation."), _MISSION, waits=True),
+    NoticeKind(
+        "statement_added",
+        N_("L'autre personne a donné son point de vue à la médiation."),
+        _MISSION,
+        waits=True,
+    ),
     NoticeKind(
         "dispute_decided",
         N_("La médiation a décidé : {posted_minutes} sont versées, le reste est rendu."),

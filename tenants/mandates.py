@@ -34,7 +34,9 @@ from tenants.platform.words import N_
 from tenants.terms import term_between
 
 declare_notices(
-    NoticeKind("mandate_given", N_("Un mandat vous est confié jusqu'au {until_on}."), "/mandates"),
+    NoticeKind(
+        "mandate_given", N_("Un mandat vous est confié jusqu'au {until_on}."), "/mandates", required=True
+    ),
     NoticeKind("mandate_ended", N_("L'un de vos mandats a pris fin."), "/mandates"),
 )
 

@@ -6,19 +6,22 @@ may fail without losing it. This file must never hold a text that somebody wrote
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     SmallInteger,
     Table,
+    Text,
+    and_,
     bindparam,
+    case,
     column,
     func,
     insert,
@@ -28,30 +31,59 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.actors import Actor
 from tenants.events import NoticesGiven
-from tenants.facts import missing, revived
+from tenants.facts import revived
+from tenants.notice_kinds import KINDS, Delivery, NoticeKind, declare_notices
+from tenants.notice_preferences import NoticeChoice, NoticeHabit
 from tenants.platform.database import Base
 from tenants.platform.errors import NotFound
 from tenants.platform.ids import CooperativeId
 from tenants.platform.outbox import emit
-from tenants.platform.words import N_, _
+from tenants.platform.words import _
+
+__all__ = [
+    "KINDS",
+    "Notice",
+    "NoticeKind",
+    "declare_notices",
+    "notices",
+    "notify",
+    "notify_members",
+    "path_of",
+    "read_all_notices",
+    "read_notice",
+    "sentence_of",
+    "unread_notices",
+]
 
 
 class Notice(Base):
-    """One thing told to one member. Notices given together share a batch, which one event announces."""
+    """One thing told to one member. Notices given together share a batch, which one event announces.
+
+    ``delivery`` is how the member wanted this kind when it was given (null in rows older than the choice);
+    ``mailed_at`` is when a mail told it, alone or in a digest.
+    """
 
     __tablename__ = "notices"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "membership_id"], ["memberships.tenant_id", "memberships.id"]),
         CheckConstraint("mail_attempts >= 0", name="mail_attempts"),
+        CheckConstraint("delivery IN ('at_once', 'digest', 'app')", name="delivery"),
         Index("ix_notices_member", "tenant_id", "membership_id", "id"),
         Index("ix_notices_unread", "tenant_id", "membership_id", postgresql_where=text("read_at IS NULL")),
         Index("ix_notices_unmailed", "tenant_id", "batch_id", postgresql_where=text("mailed_at IS NULL")),
+        Index(
+            "ix_notices_for_digest",
+            "tenant_id",
+            "membership_id",
+            postgresql_where=text("mailed_at IS NULL AND read_at IS NULL AND delivery = 'digest'"),
+        ),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -64,53 +96,7 @@ class Notice(Base):
     read_at: Mapped[datetime | None]
     mailed_at: Mapped[datetime | None]
     mail_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeKind:
-    """A kind of notice: its French sentence (marked by ``N_``) and the page it leads to.
-
-    Both are filled with the facts. ``path`` begins after the cooperative (``/missions/{mission_id}``).
-    Facts named ``*_minutes`` and ``*_cents`` are amounts, ``*_on`` days and ``*_at`` moments.
-    """
-
-    name: str
-    sentence: str
-    path: str
-    mailed: bool = True
-
-    def missing(self, facts: Mapping[str, Any]) -> set[str]:
-        """The placeholders for which there is no fact."""
-        return missing(facts, self.sentence, self.path)
-
-
-KINDS: Final[dict[str, NoticeKind]] = {}
-
-
-def declare_notices(*kinds: NoticeKind) -> None:
-    """Make kinds of notices known, at import."""
-    for kind in kinds:
-        known = KINDS.setdefault(kind.name, kind)
-        assert known == kind, f"the notice {kind.name} is declared twice"
-
-
-declare_notices(
-    NoticeKind(
-        "assembly_to_sign",
-        N_("Le compte rendu de l'assemblée du {held_on} attend une seconde signature : peut-être la vôtre."),
-        "/assemblies/{assembly_id}",
-    ),
-    NoticeKind(
-        "assembly_corrected",
-        N_("Le compte rendu de l'assemblée du {held_on} a été corrigé : il est à signer de nouveau."),
-        "/assemblies/{assembly_id}",
-    ),
-    NoticeKind(
-        "rules_changed",
-        N_("L'assemblée du {held_on} a changé les règles. Décisions inscrites au règlement : {count}."),
-        "/assemblies/{assembly_id}",
-    ),
-)
+    delivery: Mapped[Delivery | None]
 
 
 def sentence_of(notice: Notice) -> str:
@@ -160,19 +146,45 @@ async def notify_members(
     await db.flush()
     batch_id = (await db.execute(select(func.uuidv7()))).scalar_one()
     stored = bindparam("facts", msgspec.to_builtins(dict(facts)), type_=JSONB())
-    told = select(_MEMBERS.c.tenant_id, literal(batch_id), _MEMBERS.c.id, literal(kind), stored).where(
-        _MEMBERS.c.tenant_id == tenant_id
+    delivery = _delivery(KINDS[kind])
+    told = (
+        select(_MEMBERS.c.tenant_id, literal(batch_id), _MEMBERS.c.id, literal(kind), stored, delivery)
+        .outerjoin(
+            NoticeChoice,
+            and_(
+                NoticeChoice.tenant_id == tenant_id,
+                NoticeChoice.membership_id == _MEMBERS.c.id,
+                NoticeChoice.kind == kind,
+            ),
+        )
+        .outerjoin(
+            NoticeHabit,
+            and_(NoticeHabit.tenant_id == tenant_id, NoticeHabit.membership_id == _MEMBERS.c.id),
+        )
+        .where(_MEMBERS.c.tenant_id == tenant_id, delivery != Delivery.NEVER.value)
     )
     if membership_ids is None:
         told = told.where(_MEMBERS.c.state == "active")
     else:
         told = told.where(_MEMBERS.c.id.in_(membership_ids))
-    statement = insert(cast("Table", Notice.__table__)).from_select(
-        ["tenant_id", "batch_id", "membership_id", "kind", "facts"], told
+    given = (
+        insert(cast("Table", Notice.__table__))
+        .from_select(["tenant_id", "batch_id", "membership_id", "kind", "facts", "delivery"], told)
+        .returning(Notice.delivery)
+        .cte("given")
     )
-    await db.execute(statement)
-    if KINDS[kind].mailed:
+    at_once = select(func.bool_or(given.c.delivery == Delivery.AT_ONCE.value))
+    if (await db.execute(at_once)).scalar_one():
         await emit(db, NoticesGiven(tenant_id=CooperativeId(tenant_id), batch_id=batch_id))
+
+
+def _delivery(kind: NoticeKind) -> ColumnElement[str]:
+    """How a notice of this kind reaches each member, in SQL; without the digest it stays on the site."""
+    if kind.required:
+        return literal(kind.usual.value)
+    chosen = func.coalesce(sql_cast(NoticeChoice.delivery, Text), kind.usual.value)
+    no_digest = and_(chosen == Delivery.DIGEST.value, NoticeHabit.digest.is_(False))
+    return case((no_digest, Delivery.APP.value), else_=chosen)
 
 
 # --- Reading -----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from tenants.notices import NoticeKind, declare_notices, notify, notify_members
 from tenants.platform.ids import CooperativeId
 from tenants.platform.words import N_
 from tenants.rulebook import rules_in_force
+from timebank.closings import CAUSE as LEAVING
 from timebank.events import LedgerDiffered, ProofDue, TransfersPosted
 from timebank.exchanges import EXCHANGE
 from timebank.gifts import GIFT, POT_GRANT
@@ -22,12 +23,18 @@ from timebank.ledger.proof import prove_ledger
 from timebank.ledger.transfers import Transfer
 from timebank.rules import CREDIT_LIMIT_LOW, SOFT_LIMIT
 
-RECEIVED: Final = {EXCHANGE: "hours_received", GIFT: "gift_received", POT_GRANT: "pot_grant_received"}
+RECEIVED: Final = {
+    EXCHANGE: "hours_received",
+    GIFT: "gift_received",
+    POT_GRANT: "pot_grant_received",
+    LEAVING: "hours_left",
+}
 
 declare_notices(
     NoticeKind("hours_received", N_("Un membre vous remercie : vous recevez {amount_minutes}."), "/hours"),
     NoticeKind("gift_received", N_("Un membre vous offre {amount_minutes}."), "/hours"),
     NoticeKind("pot_grant_received", N_("La caisse solidaire vous accorde {amount_minutes}."), "/hours"),
+    NoticeKind("hours_left", N_("Un membre qui part vous laisse {amount_minutes}."), "/hours"),
     NoticeKind(
         "hours_given_back", N_("{amount_minutes} vous sont rendues : un mouvement a été annulé."), "/hours"
     ),
@@ -42,6 +49,8 @@ declare_notices(
         "ledger_differs",
         N_("La preuve des comptes a trouvé {differences} différences. Rien n'a été corrigé."),
         "/treasury/proofs/{proof_id}",
+        waits=True,
+        required=True,
     ),
 )
 
@@ -67,8 +76,18 @@ async def tell_receivers(db: AsyncSession, event: TransfersPosted) -> None:
     }
     for transfer in posted:
         receiver = accounts.get(transfer.credit_account)
-        kind = "hours_given_back" if transfer.reverses else RECEIVED.get(transfer.cause or "")
-        if receiver and receiver.membership_id and kind and receiver.membership_id != transfer.actor:
+        kind = (
+            "hours_given_back"
+            if transfer.reverses
+            else RECEIVED.get((transfer.cause or "").partition(":")[0])
+        )
+        if (
+            receiver
+            and receiver.closed_at is None
+            and receiver.membership_id
+            and kind
+            and receiver.membership_id != transfer.actor
+        ):
             await notify(
                 db,
                 tenant_id=event.tenant_id,

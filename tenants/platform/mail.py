@@ -5,6 +5,7 @@ written to, and never log an address or a text.
 """
 
 import asyncio
+import hashlib
 import os
 import re
 import secrets
@@ -45,13 +46,19 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """A mail to one person. ``text`` is enough; ``html``, if any, says the same."""
+    """A mail to one person. ``text`` is enough; ``html``, if any, says the same.
+
+    Two mails of one ``key`` are the same mail: sent again after a crash, it bears the same Message-ID, by which a
+    mailbox knows it. ``stop`` is where one request ends mails of this sort (RFC 8058).
+    """
 
     to: str
     subject: str
     text: str
     html: str | None = None
     to_name: str = ""
+    key: str = ""
+    stop: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,11 +135,13 @@ class FolderPost:
     async def send(self, message: Message) -> None:
         """Write the mail; a reader never sees half of it."""
         content = compose(message, sender=self._sender).as_bytes()
-        await asyncio.to_thread(self._write, content)
+        await asyncio.to_thread(self._write, content, _mark(message.key))
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, content: bytes, mark: str) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._directory / f"{time.time_ns():019d}-{secrets.token_hex(8)}{SUFFIX}"
+        if mark and any(self._directory.glob(f"*-{mark}{SUFFIX}")):
+            return
+        path = self._directory / f"{time.time_ns():019d}-{mark or secrets.token_hex(8)}{SUFFIX}"
         unfinished = path.with_suffix(".new")
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
@@ -146,13 +155,23 @@ def compose(message: Message, *, sender: str) -> EmailMessage:
     mail["To"] = Address(_one_line(message.to_name), addr_spec=_checked(message.to))
     mail["Subject"] = _one_line(message.subject)[:SUBJECT_LENGTH_MAX]
     mail["Date"] = format_datetime(datetime.now().astimezone())
-    mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    domain = sender.rpartition("@")[2]
+    mark = _mark(message.key)
+    mail["Message-ID"] = f"<{mark}@{domain}>" if mark else make_msgid(domain=domain)
+    if message.stop:
+        mail["List-Unsubscribe"] = f"<{message.stop}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     # Nobody's holiday reply should answer a machine.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(_UNPRINTABLE.sub("", message.text))
     if message.html is not None:
         mail.add_alternative(_UNPRINTABLE.sub("", message.html), subtype="html")
     return mail
+
+
+def _mark(key: str) -> str:
+    """Sixteen hexadecimal digits by which a mail of this key is known again; nothing without a key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
 
 
 def _one_line(words: str) -> str:
