@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.api import agreements, deliveries, missions, skills, waiting
+from marketplace.api import agreements, deliveries, leaving, member_skills, missions, skills, waiting
 
 API: Final[tuple[ControllerRouterHandler, ...]] = (
     missions.open_missions,
@@ -27,7 +27,11 @@ API: Final[tuple[ControllerRouterHandler, ...]] = (
     deliveries.decide_dispute,
     waiting.waiting_missions,
     waiting.open_disputes,
+    member_skills.member_skills,
+    member_skills.set_member_skill,
+    member_skills.remove_member_skill,
     skills.skills,
     skills.add_skill,
     skills.retire_skill,
+    *leaving.API,
 )

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.pages import disputes, home, mailbox, missions, skills, steps
+from marketplace.pages import disputes, home, leaving, mailbox, member_skills, missions, skills, steps
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     home.home,
@@ -31,7 +31,11 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     steps.accept_stop,
     steps.refuse_stop,
     disputes.disputes_page,
+    member_skills.own_skills_page,
+    member_skills.set_own_skill,
+    member_skills.remove_own_skill,
     skills.skills_page,
     skills.add_skill_form,
     skills.retire_skill_form,
+    *leaving.PAGES,
 )

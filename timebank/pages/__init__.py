@@ -1,5 +1,5 @@
 """The pages of the time bank: one's hours, giving, the solidarity pot, the treasury."""
 
-from timebank.pages import giving, hours, pot, treasury
+from timebank.pages import giving, hours, pot, treasury, write_offs
 
-PAGES = [*hours.PAGES, *giving.PAGES, *pot.PAGES, *treasury.PAGES]
+PAGES = [*hours.PAGES, *giving.PAGES, *pot.PAGES, *treasury.PAGES, *write_offs.PAGES]

@@ -1,6 +1,7 @@
 """A move of the ledger said in words: "Badis vous a aidé" rather than "transfer 120"."""
 
 from tenants.platform.words import N_, _
+from timebank.closings import CAUSE as LEAVING
 from timebank.exchanges import EXCHANGE
 from timebank.gifts import GIFT, POT_GRANT
 from timebank.ledger.accounts import AccountKind
@@ -11,6 +12,7 @@ SENTENCES = {
     EXCHANGE: (N_("Vous avez aidé {name}"), N_("{name} vous a aidé")),
     GIFT: (N_("{name} vous a fait un don"), N_("Vous avez fait un don à {name}")),
     POT_GRANT: (N_("Reçu de la caisse solidaire"), N_("Accordé à {name}")),
+    LEAVING: (N_("Départ : heures de {name}"), N_("Départ : heures pour {name}")),
     "mission": (N_("Mission pour {name}"), N_("Mission confiée à {name}")),
 }
 REVERSED = (

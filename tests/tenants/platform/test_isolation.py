@@ -29,6 +29,7 @@ DEFINER_FUNCTIONS = {
     "find_person": "door",
     "follow_membership": "ledger",
     "locale_of_member": "door",
+    "lock_accounts": "ledger",
     "my_memberships": "door",
     "open_cooperative_accounts": "ledger",
     "open_system_account": "ledger",
