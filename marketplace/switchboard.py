@@ -12,10 +12,13 @@ from litestar import Litestar, Router
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import select
 
-# Declares what every table knows about people.
+# Declares what every table knows about people; what can be imported.
 import marketplace.holdings  # noqa: F401
+import tenants.member_imports  # noqa: F401
+import timebank.exchange_imports  # noqa: F401
 from marketplace import correspondence as tell
 from marketplace import events as missions
+from marketplace import team_correspondence as tell_teams
 from marketplace.api import API as MISSION_API
 from marketplace.departures import withdraw_what_was_theirs
 from marketplace.operations import answer_health, answer_metrics
@@ -23,6 +26,7 @@ from marketplace.pages import PAGES as MISSION_PAGES
 from marketplace.rounds import (
     MissionDayBegan,
     MissionHourStruck,
+    end_late_amendments,
     expire_yesterdays_missions,
     give_back_what_lapsed,
     settle_what_silence_settles,
@@ -36,6 +40,9 @@ from tenants.events import (
     AssemblySigned,
     ContactEmailAsked,
     DigestsLeft,
+    ImportPrepared,
+    ImportReleased,
+    ImportsDue,
     JoinAnswered,
     JoinRequested,
     MailLinkRequested,
@@ -45,6 +52,8 @@ from tenants.events import (
     NoticesGiven,
     RuleChanged,
 )
+from tenants.import_jobs import carry_out_released, clear_imports, look_into
+from tenants.imported_members import mail_todays_invitations
 from tenants.letters import mail_contact_confirmation, mail_invitation, mail_link
 from tenants.mandate_terms import review_mandates
 from tenants.notice_mails import MailTick, mail_again, mail_notices
@@ -55,6 +64,7 @@ from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem
 from tenants.platform.words import _
 from tenants.rule_completion import RulebookDue, complete_rulebook
+from tenants.silences import SilencesDue, ask_after_the_silent
 from timebank.api import API as TIMEBANK_API
 from timebank.correspondence import prove_nightly, tell_receivers, tell_treasurers
 from timebank.events import HoldsExpired, LedgerDiffered, ProofDue, TransfersPosted
@@ -88,6 +98,12 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     missions.MissionExpired: (tell.tell_of_expiry,),
     missions.BidPlaced: (tell.tell_of_bid,),
     missions.BidWithdrawn: (tell.tell_of_withdrawn_bid,),
+    missions.PartAccepted: (tell_teams.tell_of_accepted_part,),
+    missions.PartDeclined: (tell_teams.tell_of_declined_part,),
+    missions.AmendmentProposed: (tell_teams.tell_of_amendment,),
+    missions.AmendmentAccepted: (tell_teams.tell_of_consent,),
+    missions.AmendmentApplied: (tell_teams.tell_of_change,),
+    missions.AmendmentEnded: (tell_teams.tell_of_no_change,),
     missions.BidAccepted: (tell.tell_of_accepted_bid,),
     missions.MissionStarted: (tell.tell_of_start,),
     missions.HoldLapsing: (tell.tell_of_lapsing_hold,),
@@ -102,7 +118,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     missions.DisputeDecided: (tell.tell_of_decision,),
     MemberLeft: (withdraw_what_was_theirs,),
     MissionDayBegan: (expire_yesterdays_missions,),
-    MissionHourStruck: (settle_what_silence_settles, give_back_what_lapsed),
+    MissionHourStruck: (settle_what_silence_settles, give_back_what_lapsed, end_late_amendments),
     TransfersPosted: (tell_receivers,),
     HoldsExpired: (),
     LedgerDiffered: (tell_treasurers,),
@@ -119,6 +135,10 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     MailTick: (mail_again, mail_digests),
     DigestsLeft: (mail_digests,),
     RulebookDue: (complete_rulebook,),
+    SilencesDue: (ask_after_the_silent,),
+    ImportPrepared: (look_into,),
+    ImportReleased: (carry_out_released,),
+    ImportsDue: (clear_imports, mail_todays_invitations),
 }
 
 
@@ -127,6 +147,8 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
 TICKS: Final[Sequence[Schedule]] = (
     Schedule("ledger_proof", ProofDue, at=time(3)),
     Schedule("mandates", MandatesDue, at=time(6)),
+    Schedule("silences", SilencesDue, at=time(10)),
+    Schedule("imports", ImportsDue, at=time(8)),
     Schedule("rulebook", RulebookDue, every=timedelta(hours=1)),
     Schedule("mails_again", MailTick, every=timedelta(minutes=15)),
     Schedule("missions_day", MissionDayBegan, at=time(0, 5)),
@@ -161,7 +183,10 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
     if visit.holds("mediator"):
         affairs.append(item(_("Désaccords"), f"{home}/disputes"))
     if visit.holds("treasurer", "manager"):
-        affairs.append(item(_("Trésorerie"), f"{home}/treasury"))
+        affairs += [
+            item(_("Trésorerie"), f"{home}/treasury"),
+            item(_("Emménager"), f"{home}/imports"),
+        ]
     if visit.holds("manager"):
         affairs += [
             item(_("Invitations"), f"{home}/invitations"),

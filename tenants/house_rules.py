@@ -60,3 +60,18 @@ FORMER_MEMBERS: Final = Rule(
 )
 
 declare(JOIN_REQUESTS, SECOND_FACTOR, ERASURE_WAIT, FORMER_MEMBERS)
+
+SILENT_DAYS: Final = Rule(
+    name="tenants.silent_days",
+    unit=Unit.DAYS,
+    default=90,
+    minimum=0,
+    maximum=1_000,
+    title=N_("Prendre des nouvelles des membres silencieux"),
+    explanation=N_(
+        "Un membre dont on n'a rien vu depuis {value} reçoit un mot amical, une seule fois, et la gestion en voit la "
+        "liste. Avec zéro, personne n'est relancé."
+    ),
+)
+
+declare(SILENT_DAYS)

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator
 from typing import Any, Final, cast
+from uuid import UUID
 
 import msgspec
 from litestar import Request
@@ -24,9 +25,12 @@ from tenants.platform.forms import sent_fields
 from tenants.platform.relay import wake_relay
 from tenants.platform.security import SAFE_METHODS, SIGN_IN_COOKIE, is_cross_site
 from tenants.platform.words import use_locale
+from tenants.silences import note_activity
 from tenants.visit import House, Visit, must_be_a_member
 
 DRAINED_BYTES_MAX: Final = 16 * 1024 * 1024
+PRESENT_SECONDS: Final = 3_600.0
+PRESENT_MAX: Final = 50_000
 
 _ARRIVE = text("SELECT * FROM arrive(:slug, :sign_in_hash, :bearer_hash)")
 _TOUCH = text("SELECT touch_sign_in(:sign_in_id)")
@@ -68,6 +72,8 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
             yield visit
     if db.info.get("emitted"):
         _in_background(wake_relay(house.throttle.cache))
+    if visit.member is not None and visit.person is not None:
+        _note_presence(house.database, visit.here.tenant_id, visit.member.id)
     if arrival.sign_in_stale:
         _in_background(_touch(house.database, arrival))
 
@@ -133,6 +139,27 @@ def _in_background(work: Any) -> None:
     task = asyncio.create_task(work)
     _background.add(task)
     task.add_done_callback(_background.discard)
+
+
+# When each member's presence was last written down by this process: a request owes it no time.
+_present: dict[UUID, float] = {}
+
+
+def _note_presence(database: Database, tenant_id: UUID, membership_id: UUID) -> None:
+    """Have it written that a member was here: apart from the request, at most once an hour."""
+    now = asyncio.get_running_loop().time()
+    if now < _present.get(membership_id, 0.0):
+        return
+    if len(_present) >= PRESENT_MAX:
+        _present.clear()
+    _present[membership_id] = now + PRESENT_SECONDS
+    _in_background(_write_presence(database, tenant_id, membership_id))
+
+
+async def _write_presence(database: Database, tenant_id: UUID, membership_id: UUID) -> None:
+    with contextlib.suppress(Exception):
+        async with database.begin(tenant=tenant_id) as db:
+            await note_activity(db, tenant_id=tenant_id, membership_ids=[membership_id])
 
 
 async def _touch(database: Database, arrival: Arrival) -> None:

@@ -14,6 +14,7 @@ from tenants.notices import NoticeKind, declare_notices, notify, notify_members
 from tenants.platform.ids import CooperativeId
 from tenants.platform.words import N_
 from tenants.rulebook import rules_in_force
+from tenants.silences import note_activity
 from timebank.closings import CAUSE as LEAVING
 from timebank.events import LedgerDiffered, ProofDue, TransfersPosted
 from timebank.exchanges import EXCHANGE
@@ -74,6 +75,11 @@ async def tell_receivers(db: AsyncSession, event: TransfersPosted) -> None:
             )
         )
     }
+    await note_activity(
+        db,
+        tenant_id=event.tenant_id,
+        membership_ids={one.membership_id for one in accounts.values() if one.membership_id},
+    )
     for transfer in posted:
         receiver = accounts.get(transfer.credit_account)
         kind = (
