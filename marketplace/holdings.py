@@ -123,4 +123,11 @@ holds(
         stays=("statement",),
         why=AGREED,
     ),
+    Holding(
+        table="member_skills",
+        title=N_("Mes savoir-faire"),
+        mine=("membership_id",),
+        exported={"skill_id": N_("Compétence"), "level": N_("Niveau"), "note": N_("Note")},
+        fate=Fate.DELETED,
+    ),
 )

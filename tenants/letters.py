@@ -10,11 +10,13 @@ from typing import assert_never, cast
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tenants.contact_emails import stamp_contact_email
 from tenants.cooperatives import cooperative_of
-from tenants.events import MailLinkRequested, MemberInvited
+from tenants.events import ContactEmailAsked, MailLinkRequested, MemberInvited
 from tenants.invitations import Invitation, stamp_invitation
 from tenants.mail_links import MailLinkPurpose
 from tenants.memberships import Membership
+from tenants.platform.ids import MembershipId
 from tenants.platform.mail import Message, Post
 from tenants.platform.settings import Settings
 from tenants.platform.words import _, use_locale
@@ -54,8 +56,43 @@ def _words(purpose: MailLinkPurpose, link: str) -> tuple[str, str]:
                 "Si vous n'avez rien demandé, ignorez ce courriel : rien ne changera.\n",
                 link=link,
             )
+        case MailLinkPurpose.ADDRESS_CHANGED:
+            return _("Votre adresse de connexion a changé"), _(
+                "Bonjour,\n\nOn ne se connecte plus à votre compte Archipel avec cette adresse : une autre vient d'être "
+                "confirmée à sa place.\n\nSi c'est vous, il n'y a rien à faire. Sinon, prévenez aussitôt la "
+                "gestion de votre coopérative.\n"
+            )
+        case MailLinkPurpose.FACTOR_DISABLED:
+            return _("Votre second facteur est désactivé"), _(
+                "Bonjour,\n\nVotre compte Archipel ne demande plus de code en plus du mot de passe ou du lien."
+                "\n\nSi c'est vous, il n'y a rien à faire. Sinon, changez votre mot de passe et prévenez aussitôt la "
+                "gestion de votre coopérative.\n"
+            )
         case _:
             assert_never(purpose)
+
+
+async def mail_contact_confirmation(db: AsyncSession, event: ContactEmailAsked) -> None:
+    """Mail a link to the address that a member has named, unless it was confirmed or replaced meanwhile."""
+    stamped = await stamp_contact_email(
+        db, tenant_id=event.tenant_id, membership_id=MembershipId(event.membership_id)
+    )
+    if stamped is None:
+        return
+    own, token = stamped
+    cooperative = await cooperative_of(db, tenant_id=event.tenant_id)
+    link = f"{_base_url(db)}/{cooperative.slug}/profile/email/{token}"
+    with use_locale(cooperative.locale, cooperative.time_zone):
+        subject = _("{cooperative} : confirmez votre adresse", cooperative=cooperative.name)
+        body = _(
+            "Bonjour,\n\nPour recevoir ici vos avis de {cooperative}, ouvrez cette page et appuyez sur le bouton :"
+            "\n\n{link}\n\nCe lien vaut vingt-quatre heures. Si vous n'avez rien demandé, ignorez ce courriel : "
+            "rien ne changera.\n",
+            cooperative=cooperative.name,
+            link=link,
+        )
+    assert own.new_contact_email, "a stamped address waits"
+    await _post(db).send(Message(to=own.new_contact_email, subject=subject, text=body))
 
 
 async def mail_invitation(db: AsyncSession, event: MemberInvited) -> None:

@@ -34,8 +34,8 @@ from tenants.platform.database import Base
 from tenants.platform.errors import NotAllowed, NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
 from tenants.platform.outbox import emit
-from tenants.platform.territories import TERRITORIES
 from tenants.platform.words import N_
+from tenants.profiles import PROFILE_CHECKS, ProfileColumns
 
 DISPLAY_NAME_LENGTH: Final = 80
 
@@ -49,7 +49,7 @@ class MembershipState(StrEnum):
     LEFT = "left"
 
 
-class Membership(Base):
+class Membership(ProfileColumns, Base):
     """One member of one cooperative."""
 
     __tablename__ = "memberships"
@@ -62,17 +62,33 @@ class Membership(Base):
             "tenant_id",
             "contact_email",
             unique=True,
-            postgresql_where=text("state = 'invited'"),
+            # Of those who were imported without one, many have no address.
+            postgresql_where=text("state = 'invited' AND contact_email <> ''"),
         ),
         Index("ix_memberships_tenant_id_sort_name_id", "tenant_id", "sort_name", "id"),
         Index("ix_memberships_person_id", "person_id"),
         CheckConstraint("state IN ('invited', 'active', 'suspended', 'left')", name="state"),
         CheckConstraint("(state = 'invited') = (joined_at IS NULL)", name="joined_unless_invited"),
-        CheckConstraint("state IN ('invited', 'left') OR person_id IS NOT NULL", name="claimed_when_active"),
+        # Somebody without a computer is a member whom nobody has claimed yet: paper reaches them.
+        CheckConstraint(
+            "state IN ('invited', 'left') OR person_id IS NOT NULL OR wants_letters",
+            name="claimed_when_active",
+        ),
+        CheckConstraint("NOT wants_letters OR postal_address <> ''", name="letters_need_an_address"),
+        CheckConstraint("char_length(postal_address) <= 400", name="postal_address_length"),
         CheckConstraint(
             f"char_length(display_name) BETWEEN 1 AND {DISPLAY_NAME_LENGTH}", name="display_name_length"
         ),
         CheckConstraint("contact_email = lower(contact_email)", name="contact_email_is_lower_case"),
+        CheckConstraint(
+            "new_contact_email = lower(new_contact_email)", name="new_contact_email_is_lower_case"
+        ),
+        CheckConstraint("octet_length(new_contact_email_hash) = 32", name="new_contact_email_hash_is_sha256"),
+        CheckConstraint(
+            "(new_contact_email IS NULL) = (new_contact_email_until IS NULL)",
+            name="new_contact_email_expires",
+        ),
+        *PROFILE_CHECKS,
         CheckConstraint("char_length(presentation) <= 10000", name="presentation_length"),
         CheckConstraint("territory IS NULL OR territory ~ '^([0-9]{2,3}|2A|2B)$'", name="territory"),
     )
@@ -86,9 +102,16 @@ class Membership(Base):
     sort_name: Mapped[str] = mapped_column(server_default="")
     contact_email: Mapped[str]
     contact_phone: Mapped[str | None]
+    # As it stands on an envelope; managers alone see it. Whether what is done in one's name is also told on paper.
+    postal_address: Mapped[str] = mapped_column(server_default="")
+    wants_letters: Mapped[bool] = mapped_column(server_default=text("false"))
     territory: Mapped[str | None]
     presentation: Mapped[str] = mapped_column(server_default="")
-    # Whether other members see the e-mail and the telephone; managers always do.
+    # An address that waits for its owner to open the link sent there (see contact_emails).
+    new_contact_email: Mapped[str | None]
+    new_contact_email_hash: Mapped[bytes | None]
+    new_contact_email_until: Mapped[datetime | None]
+    # What was chosen for e-mail and telephone together, before each had its own audience.
     shares_contact: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     joined_at: Mapped[datetime | None]
@@ -161,34 +184,14 @@ async def member(db: AsyncSession, *, actor: Actor, membership_id: UUID) -> Memb
     return found
 
 
-def may_see_contact(actor: Actor, shown: Membership) -> bool:
-    """Whether the reader may see the e-mail and telephone of ``shown``."""
-    return shown.shares_contact or shown.id == actor.membership_id or actor.holds(Role.MANAGER)
-
-
-async def change_profile(
-    db: AsyncSession,
-    *,
-    actor: Actor,
-    display_name: str,
-    contact_email: str,
-    contact_phone: str | None = None,
-    territory: str | None = None,
-    presentation: str = "",
-    shares_contact: bool = False,
-) -> Membership:
-    """Change what one's own cooperative sees of oneself. Raises NoSuchTerritory."""
-    if territory and territory not in TERRITORIES:
-        raise NoSuchTerritory
-    own = await lock_member(db, actor.tenant_id, actor.member)
-    own.display_name = display_name
-    own.contact_email = contact_email.lower()
-    own.contact_phone = contact_phone or None
-    own.territory = territory or None
-    own.presentation = presentation
-    own.shares_contact = shares_contact
-    await db.flush()
-    return own
+async def public_member(db: AsyncSession, tenant_id: CooperativeId, membership_id: UUID) -> Membership | None:
+    """An active member, for the gate of ``profiles`` alone: strangers see of them what is for everybody."""
+    query = select(Membership).where(
+        Membership.tenant_id == tenant_id,
+        Membership.id == membership_id,
+        Membership.state == MembershipState.ACTIVE,
+    )
+    return (await db.scalars(query)).one_or_none()
 
 
 async def suspend_member(db: AsyncSession, *, actor: Actor, membership_id: UUID) -> Membership:
@@ -218,16 +221,19 @@ async def reinstate_member(db: AsyncSession, *, actor: Actor, membership_id: UUI
     return found
 
 
-async def leave_cooperative(db: AsyncSession, *, actor: Actor) -> None:
-    """Leave: mandates end, tokens stop, what was done stays attributed. Raises LastManager.
+async def leave_cooperative(db: AsyncSession, *, actor: Actor, membership_id: UUID | None = None) -> None:
+    """End one's membership (or, for a manager, another's): mandates end, tokens stop, what was done stays.
 
-    A person's own act: a token cannot do it for them (NotAllowed). Holds the cooperative's management
+    What runs, and what the account holds, is settled before (``marketplace.leaving``). A person's own act: a token
+    cannot do it for them (NotAllowed). Raises LastManager. Holds the cooperative's management
     (``lock_managers``), then the register's head.
     """
     if actor.scopes is not None:
         raise NotAllowed
+    if membership_id not in (None, actor.membership_id):
+        actor.must_hold(Role.MANAGER)
     await lock_managers(db, actor.tenant_id)
-    found = await lock_member(db, actor.tenant_id, actor.member)
+    found = await lock_member(db, actor.tenant_id, membership_id or actor.member)
     await must_leave_a_manager(db, actor.tenant_id, without_member=found.id)
     found.state, found.ended_at = MembershipState.LEFT, await db.scalar(select(func.now()))
     await db.flush()

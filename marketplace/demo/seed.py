@@ -29,11 +29,12 @@ from tenants.founding import found_cooperative
 from tenants.invitations import invite_member, stamp_invitation
 from tenants.joining import accept_invitation
 from tenants.mandates import give_mandate
-from tenants.memberships import change_profile
+from tenants.own_profiles import change_profile
 from tenants.platform.accents import Accent
 from tenants.platform.database import Database
 from tenants.platform.ids import CooperativeId
 from tenants.platform.settings import Settings
+from tenants.profiles import Audience
 
 PASSWORD: Final = "une heure vaut une heure"  # noqa: S105 (of invented people on this machine alone)
 MANDATE_DAYS: Final = 500
@@ -118,7 +119,7 @@ async def _found(database: Database, story: Story, founder: Somebody) -> tuple[C
     async with database.begin() as db:
         joined = await accept_invitation(db, token=token, person_id=None, password=PASSWORD)
         actor = Actor(tenant_id, joined.membership_id, joined.person_id, frozenset({Role.MANAGER}))
-        await _present(db, actor, story.slug, founder)
+        await _present(db, actor, founder)
     return tenant_id, actor
 
 
@@ -140,20 +141,19 @@ async def _join(
             db, token=token, person_id=None, password=PASSWORD if somebody.part else None
         )
         actor = Actor(manager.tenant_id, joined.membership_id, joined.person_id)
-        await _present(db, actor, story.slug, somebody)
+        await _present(db, actor, somebody)
         actors[somebody.name] = actor
 
     calendar.at(days_ago, step)
 
 
-async def _present(db: AsyncSession, actor: Actor, slug: str, somebody: Somebody) -> None:
+async def _present(db: AsyncSession, actor: Actor, somebody: Somebody) -> None:
     await change_profile(
         db,
         actor=actor,
         display_name=somebody.name,
-        contact_email=_email(slug, somebody.name),
         presentation=set_type(somebody.presentation),
-        shares_contact=bool(somebody.part),
+        audiences=dict.fromkeys(("email", "phone"), Audience.MEMBERS if somebody.part else Audience.ME),
     )
 
 

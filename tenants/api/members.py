@@ -9,13 +9,15 @@ from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from tenants import contact_emails, own_profiles
 from tenants import memberships as verbs
 from tenants.actors import Actor
-from tenants.memberships import DISPLAY_NAME_LENGTH, Membership, MembershipState, may_see_contact
+from tenants.memberships import DISPLAY_NAME_LENGTH, Membership, MembershipState
 from tenants.pages.members import cursor_of
-from tenants.pages.profile import Profile
-from tenants.platform.inputs import LINE_PATTERN
+from tenants.pages.profile import Profile, told
+from tenants.platform.inputs import LINE_PATTERN, Email
 from tenants.platform.web import PAGE_LENGTH, After, Limit, Page, api_get, api_post, decode_cursor
+from tenants.profiles import Availability, VisibleProfile, visible_profiles
 from tenants.visit import Visit
 
 MEMBERS: Final = "/{cooperative:str}/members"
@@ -29,13 +31,15 @@ Search = Annotated[str, QueryParameter(max_length=DISPLAY_NAME_LENGTH, pattern=L
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A member as the reader may see them; contacts are null unless shared with the reader."""
+    """A member as the reader may see them: what they may not is null, like what was never said."""
 
     id: UUID
     display_name: str
     state: MembershipState
     territory: str | None
-    presentation: str
+    presentation: str | None
+    languages: list[str] | None
+    availability: Availability | None
     joined_at: datetime | None
     contact_email: str | None
     contact_phone: str | None
@@ -50,19 +54,19 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
     scopes: list[str] | None
 
 
-def as_seen(actor: Actor, shown: Membership) -> Member:
-    """The member with what ``actor`` may see of them."""
-    contact = may_see_contact(actor, shown)
+def as_seen(shown: Membership, seen: VisibleProfile) -> Member:
+    """The member with what the gate lets through."""
     return Member(
         id=shown.id,
         display_name=shown.display_name,
         state=shown.state,
-        territory=shown.territory,
-        presentation=shown.presentation,
         joined_at=shown.joined_at,
-        contact_email=shown.contact_email if contact else None,
-        contact_phone=shown.contact_phone if contact else None,
+        **{name: getattr(seen, name) for name in seen.__struct_fields__},
     )
+
+
+async def _seen(visit: Visit, actor: Actor, shown: Membership) -> Member:
+    return as_seen(shown, (await visible_profiles(visit.db, actor=actor, shown=[shown]))[shown.id])
 
 
 @api_get("/{cooperative:str}/me", operation_id="me", summary="Who asks")
@@ -71,7 +75,7 @@ async def me(visit: NamedDependency[Visit]) -> Me:
     actor = visit.member_with("profile:read")
     own = await verbs.member(visit.db, actor=actor, membership_id=actor.member)
     return Me(
-        member=as_seen(actor, own),
+        member=await _seen(visit, actor, own),
         cooperative=visit.slug,
         roles=sorted(actor.roles),
         scopes=None if actor.scopes is None else sorted(actor.scopes),
@@ -96,8 +100,9 @@ async def members(
         after=decode_cursor(after, (str, UUID)),
         limit=limit + 1,
     )
+    profiles = await visible_profiles(visit.db, actor=actor, shown=found[:limit])
     return Page(
-        items=[as_seen(actor, one) for one in found[:limit]],
+        items=[as_seen(one, profiles[one.id]) for one in found[:limit]],
         next=cursor_of(found[limit - 1]) if len(found) > limit else None,
     )
 
@@ -106,7 +111,8 @@ async def members(
 async def member(visit: NamedDependency[Visit], membership_id: FromPath[UUID]) -> Member:
     """Read one member."""
     actor = visit.member_with("profile:read")
-    return as_seen(actor, await verbs.member(visit.db, actor=actor, membership_id=membership_id))
+    shown = await verbs.member(visit.db, actor=actor, membership_id=membership_id)
+    return await _seen(visit, actor, shown)
 
 
 @api_post(
@@ -120,22 +126,59 @@ async def change_profile(visit: NamedDependency[Visit], data: JSONBody[Profile])
     actor = visit.member_with("profile:write")
 
     async def work() -> Member:
-        fields = {name: getattr(data, name) for name in data.__struct_fields__}
-        return as_seen(actor, await verbs.change_profile(visit.db, actor=actor, **fields))
+        await own_profiles.change_profile(visit.db, actor=actor, **told(data))
+        own = await contact_emails.change_contact_email(
+            visit.db, visit.house.throttle, actor=actor, email=data.contact_email
+        )
+        return await _seen(visit, actor, own)
+
+    return await visit.once(work, status=200)
+
+
+class NewAddress(msgspec.Struct, frozen=True):
+    """Where notices are to go."""
+
+    email: Email
+
+
+class LinkToken(msgspec.Struct, frozen=True):
+    """The end of the link that was mailed."""
+
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+@api_post(
+    "/{cooperative:str}/profile/email",
+    operation_id="change_contact_email",
+    summary="Name another address for one's notices",
+    status=200,
+)
+async def change_contact_email(visit: NamedDependency[Visit], data: JSONBody[NewAddress]) -> Response[Member]:
+    """Have a link sent to another address; nothing changes before it is confirmed."""
+    actor = visit.member_with("profile:write")
+
+    async def work() -> Member:
+        own = await contact_emails.change_contact_email(
+            visit.db, visit.house.throttle, actor=actor, email=data.email
+        )
+        return await _seen(visit, actor, own)
 
     return await visit.once(work, status=200)
 
 
 @api_post(
-    "/{cooperative:str}/leave", operation_id="leave_cooperative", summary="Leave the cooperative", status=200
+    "/{cooperative:str}/profile/email/confirm",
+    operation_id="confirm_contact_email",
+    summary="Confirm the address for one's notices",
+    status=200,
 )
-async def leave_cooperative(visit: NamedDependency[Visit]) -> Response[Member]:
-    """Leave: mandates end and tokens stop at once."""
+async def confirm_contact_email(visit: NamedDependency[Visit], data: JSONBody[LinkToken]) -> Response[Member]:
+    """Confirm the new address with the token that was mailed to it."""
     actor = visit.member_with("profile:write")
 
     async def work() -> Member:
-        await verbs.leave_cooperative(visit.db, actor=actor)
-        return as_seen(actor, await verbs.member(visit.db, actor=actor, membership_id=actor.member))
+        own = await contact_emails.confirm_contact_email(visit.db, actor=actor, token=data.token)
+        return await _seen(visit, actor, own)
 
     return await visit.once(work, status=200)
 
@@ -146,7 +189,8 @@ async def suspend_member(visit: NamedDependency[Visit], membership_id: FromPath[
     actor = visit.member_with("governance:write")
 
     async def work() -> Member:
-        return as_seen(actor, await verbs.suspend_member(visit.db, actor=actor, membership_id=membership_id))
+        found = await verbs.suspend_member(visit.db, actor=actor, membership_id=membership_id)
+        return await _seen(visit, actor, found)
 
     return await visit.once(work, status=200)
 
@@ -157,8 +201,7 @@ async def reinstate_member(visit: NamedDependency[Visit], membership_id: FromPat
     actor = visit.member_with("governance:write")
 
     async def work() -> Member:
-        return as_seen(
-            actor, await verbs.reinstate_member(visit.db, actor=actor, membership_id=membership_id)
-        )
+        found = await verbs.reinstate_member(visit.db, actor=actor, membership_id=membership_id)
+        return await _seen(visit, actor, found)
 
     return await visit.once(work, status=200)

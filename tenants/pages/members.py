@@ -1,5 +1,6 @@
 """The directory: who is a member, what they say of themselves, and the manager's hold on a membership."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -14,9 +15,9 @@ from tenants.memberships import (
     Membership,
     MembershipState,
     count_members,
-    may_see_contact,
     member,
     members,
+    public_member,
     reinstate_member,
     suspend_member,
 )
@@ -25,6 +26,16 @@ from tenants.platform.inputs import LINE_PATTERN
 from tenants.platform.territories import territory_name
 from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
 from tenants.platform.words import N_, _
+from tenants.profiles import (
+    LANGUAGE_NAMES,
+    REACH_TITLES,
+    WEEKDAY_NAMES,
+    Standing,
+    VisibleProfile,
+    standings,
+    visible_profile,
+    visible_profiles,
+)
 from tenants.roles import ROLE_TITLES
 from tenants.visit import Visit
 
@@ -66,6 +77,7 @@ async def members_page(
     return visit.page(
         "tenants/members.html",
         members=shown,
+        profiles=await visible_profiles(visit.db, actor=visit.actor, shown=shown),
         total=await count_members(visit.db, tenant_id=visit.here.tenant_id),
         filters=visit.blank_form(Search, search=search, standing=standing),
         states=[(str(one), _(title)) for one, title in STATE_TITLES.items()],
@@ -82,24 +94,38 @@ def cursor_of(last: Membership) -> str:
 async def members_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
     """Download the whole directory; a manager's."""
     found = await members(visit.db, actor=visit.actor, limit=None)
-    header = [_("Nom"), _("Courriel"), _("Téléphone"), _("Territoire"), _("Membre depuis"), _("Identifiant")]
-    rows = [
-        (
-            one.display_name,
-            one.contact_email,
-            one.contact_phone,
-            territory_name(one.territory) if one.territory else "",
-            one.joined_at.date().isoformat() if one.joined_at else "",
-            str(one.id),
-        )
-        for one in found
-    ]
+    profiles = await visible_profiles(visit.db, actor=visit.actor, shown=found)
+    header = [
+        _("Nom"), _("Courriel"), _("Téléphone"), _("Territoire"), _("Langues parlées"), _("Minutes par semaine"),
+        _("Jours où je suis libre"), _("Membre depuis"), _("Identifiant"),
+    ]  # fmt: skip
+    rows = [_csv_row(one, profiles[one.id]) for one in found]
     return csv_response(f"{visit.slug}-members.csv", header, rows)
+
+
+def _csv_row(one: Membership, seen: VisibleProfile) -> tuple[object, ...]:
+    free = seen.availability
+    return (
+        one.display_name,
+        seen.contact_email,
+        seen.contact_phone,
+        territory_name(seen.territory) if seen.territory else "",
+        ", ".join(_(LANGUAGE_NAMES[code]) for code in seen.languages or ()),
+        free.weekly_minutes if free else None,
+        ", ".join(_(WEEKDAY_NAMES[day]) for day in free.free_days) if free else "",
+        one.joined_at.date().isoformat() if one.joined_at else "",
+        one.id,
+    )
 
 
 @get("/{cooperative:str}/members/{membership_id:uuid}", include_in_schema=False)
 async def member_page(visit: NamedDependency[Visit], membership_id: FromPath[UUID]) -> Response[str]:
-    """Show one member to another."""
+    """Show one member to another, and to a stranger what the member shows to everybody."""
+    if visit.member is None and (shown := await public_member(visit.db, visit.here.tenant_id, membership_id)):
+        seen = visible_profile(shown, Standing.STRANGER)
+        parts = [await part(visit, shown, Standing.STRANGER) for part in _PARTS]
+        if not seen.is_empty or any(parts):
+            return visit.page("tenants/public_member.html", shown=shown, seen=seen, parts=parts, **_words())
     return await show(visit, membership_id, visit.click)
 
 
@@ -107,14 +133,33 @@ async def show(visit: Visit, membership_id: UUID, form: Form[Nothing]) -> Respon
     """The member's page, and what was refused on it."""
     shown = await member(visit.db, actor=visit.actor, membership_id=membership_id)
     held = await mandates_in_force(visit.db, actor=visit.actor, membership_id=membership_id)
+    standing = (await standings(visit.db, actor=visit.actor, shown=[shown]))[shown.id]
     return visit.page(
         "tenants/member.html",
         shown=shown,
-        contact=may_see_contact(visit.actor, shown),
+        seen=visible_profile(shown, standing, manages=visit.holds("manager")),
+        parts=[await part(visit, shown, standing) for part in _PARTS],
         mandates=[mandate for mandate, _name in held],
         role_titles=ROLE_TITLES,
         form=form,
+        **_words(),
     )
+
+
+def _words() -> dict[str, Any]:
+    return {"languages": LANGUAGE_NAMES, "weekdays": WEEKDAY_NAMES, "reaches": REACH_TITLES}
+
+
+Part = Callable[[Visit, Membership, Standing], Awaitable[str]]
+"""A piece of a member's page, as Markup; empty where this reader sees nothing of it."""
+
+_PARTS: Final[list[Part]] = []
+
+
+def declare_part(part: Part) -> None:
+    """Let a floor above show something of its own on a member's page."""
+    if part not in _PARTS:
+        _PARTS.append(part)
 
 
 @post("/{cooperative:str}/members/{membership_id:uuid}/suspend", include_in_schema=False)

@@ -24,10 +24,11 @@ from tenants.assemblies import Held, Resolution
 from tenants.assembly_records import record_assembly
 from tenants.cooperatives import LegalProfile, change_settings
 from tenants.invitations import invite_member
-from tenants.memberships import change_profile
+from tenants.own_profiles import change_profile
 from tenants.platform.accents import Accent
 from tenants.platform.database import Database
 from tenants.platform.web import csv_response
+from tenants.profiles import Audience
 from tenants.tokens import create_api_token
 from tests.attacks.conftest import Browser
 from tests.factories import Founded, Member, found_cooperative, give_mandate, join_member
@@ -88,10 +89,9 @@ async def filled(database: Database) -> Filled:
             db,
             actor=member.actor,
             display_name=SCRIPT,
-            contact_email=member.email,
             contact_phone=SCRIPT[:20],
             presentation=MARKDOWN,
-            shares_contact=True,
+            audiences={"email": Audience.MEMBERS, "phone": Audience.MEMBERS},
         )
         await change_settings(
             db,

@@ -43,18 +43,19 @@ async def test_contacts_are_shown_to_members_only_when_shared(database: Database
     own = browser(shy)
     typed = {
         "display_name": "Anne Kerléo",
-        "contact_email": "Anne@Example.org",
+        "contact_email": shy.email,
         "contact_phone": "+33 6 00 00 00 00",
         "territory": "29",
         "presentation": "Je **répare** des vélos.",
-        "shares_contact": "1",
+        "email_audience": "members",
+        "phone_audience": "members",
     }
     bad = await own.post(f"/{coop.slug}/profile", data={**typed, "territory": "999", "contact_phone": "<b>"})
     assert bad.status_code == 422
     assert "Anne Kerléo" in bad.text
     await follow(own, await own.post(f"/{coop.slug}/profile", data=typed))
     page = (await browser(reader).get(path)).text
-    for expected in ("anne@example.org", "+33 6 00 00 00 00", "Finistère (29)", "<strong>répare</strong>"):
+    for expected in (shy.email, "+33 6 00 00 00 00", "Finistère (29)", "<strong>répare</strong>"):
         assert expected in page
 
 
