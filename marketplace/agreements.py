@@ -23,6 +23,7 @@ from marketplace.mission_terms import LARGEST_MINUTES, MissionKind
 from marketplace.missions import Mission, Today, lock_mission, today
 from marketplace.ownership import Ownership
 from marketplace.rules import HOLD_EXPIRY_DAYS, SILENCE_DAYS
+from marketplace.teams import agreement_shares, complete_team, write_agreement_parts
 from tenants import rulebook
 from tenants.actors import Actor
 from tenants.audit import record
@@ -48,7 +49,7 @@ class AgreementState(StrEnum):
 class Agreement(Base):
     """What was agreed. ``silence_days`` and ``lapses_at`` follow the rules in force when it was made.
 
-    A mission that was reopened may have several, but only one that is active or done.
+    ``is_team``: the provider leads a team, whose parts are in ``teams``. A mission that was reopened may have several, but only one that is active or done.
     """
 
     __tablename__ = "agreements"
@@ -117,6 +118,7 @@ class Agreement(Base):
     cancellation_at: Mapped[datetime | None]
     cancellation_reason: Mapped[str | None]
     ended_at: Mapped[datetime | None]
+    is_team: Mapped[bool] = mapped_column(server_default=text("false"))
 
     def other_party(self, membership_id: UUID) -> UUID:
         """The party that ``membership_id`` is not."""
@@ -143,7 +145,7 @@ async def accept_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, bid_id
     authorising member, and that is the only place where a verb acts on the word of another than its actor.
 
     Raises NotEnoughHours with its figures if the author is short, and PayerShort without any if the
-    bidder is.
+    bidder is; TeamNotComplete while a member of the bidder's team has not accepted their part.
     """
     mission = await lock_mission(db, actor=actor, mission_id=mission_id)
     actor.must_be(mission.author_id)
@@ -151,6 +153,7 @@ async def accept_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, bid_id
     bid = await bid_of(db, mission=mission, bid_id=bid_id)
     if bid.state is not BidState.LIVE:
         raise BidGone
+    team = await complete_team(db, tenant_id=bid.tenant_id, bid_id=bid.id) if bid.is_team else {}
     clock = await today(db, tenant_id=actor.tenant_id)
     agreement = await _draw_up(db, mission=mission, bid=bid, clock=clock)
     payer_is_author = agreement.payer_id == mission.author_id
@@ -175,6 +178,8 @@ async def accept_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, bid_id
     db.add(agreement)
     declined = await decline_others(db, mission=mission, chosen=bid)
     await db.flush()
+    if team:
+        await write_agreement_parts(db, tenant_id=agreement.tenant_id, agreement_id=agreement.id, shares=team)
     await emit(
         db,
         BidAccepted(
@@ -188,6 +193,7 @@ async def accept_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, bid_id
             provider_id=agreement.provider_id,
             minutes=agreement.agreed_minutes,
             declined=tuple(sorted(declined)),
+            team=tuple(sorted(set(team) - {agreement.provider_id})),
         ),
     )
     await record(
@@ -250,6 +256,14 @@ async def standing_agreement(db: AsyncSession, *, mission: Mission) -> Agreement
     )
 
 
+async def teammates(db: AsyncSession, agreement: Agreement) -> tuple[UUID, ...]:
+    """Return who works with the provider, in id order; nobody, and no statement, for a team of one."""
+    if not agreement.is_team:
+        return ()
+    shares = await agreement_shares(db, tenant_id=agreement.tenant_id, agreement_ids=[agreement.id])
+    return tuple(sorted(set(shares[agreement.id]) - {agreement.provider_id}))
+
+
 def must_be_party(actor: Actor, agreement: Agreement) -> UUID:
     """Refuse whoever is not one of the two; return which one it is."""
     member = actor.member
@@ -272,6 +286,7 @@ async def _draw_up(db: AsyncSession, *, mission: Mission, bid: Bid, clock: Today
         agreed_minutes=bid.minutes,
         delivery_on=bid.delivery_on or mission.wanted_by,
         ownership=mission.ownership,
+        is_team=bid.is_team,
         hold_expiry_days=hold_days,
         silence_days=silence_days,
         state=AgreementState.ACTIVE,

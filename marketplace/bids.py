@@ -4,7 +4,7 @@ A bid never changes: changing it withdraws the old one and makes a new one in it
 can only accept what they have read. This file must never accept a bid; that is an agreement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
@@ -17,8 +17,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.events import BidPlaced, BidWithdrawn
 from marketplace.mission_states import MissionState, WrongState, must_be_in
-from marketplace.mission_terms import LARGEST_MINUTES, PastDate
-from marketplace.missions import Mission, lock_mission, today
+from marketplace.mission_terms import LARGEST_MINUTES, MissionKind, PastDate
+from marketplace.missions import Mission, Today, lock_mission, today
+from marketplace.splits import split
+from marketplace.teams import (
+    PartState,
+    TeamOnRequest,
+    TeamTerms,
+    bid_parts,
+    checked_team,
+    standing_mates,
+    write_bid_parts,
+)
 from tenants.actors import Actor
 from tenants.audit import record
 from tenants.platform.database import Base
@@ -42,7 +52,10 @@ class BidState(StrEnum):
 
 
 class Bid(Base):
-    """One answer of one member to one mission. ``delivery_on`` is the day by which they could deliver."""
+    """One answer of one member to one mission. ``delivery_on`` is the day by which they could deliver.
+
+    ``is_team``: the bidder leads a team, whose parts are in ``teams``.
+    """
 
     __tablename__ = "bids"
     __table_args__ = (
@@ -82,14 +95,19 @@ class Bid(Base):
     state: Mapped[BidState] = mapped_column(server_default="live")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    is_team: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class BidTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bidder says: the body of the API and the fields of the form."""
+    """What a bidder says: the body of the API and the fields of the form.
+
+    ``team`` names everybody who would do the work, the bidder included; empty for a bidder alone.
+    """
 
     message: Annotated[str, msgspec.Meta(min_length=1, max_length=MESSAGE_LENGTH, pattern=PROSE_PATTERN)]
     minutes: MinutesInput
     delivery_on: date | None = None
+    team: TeamTerms = []
 
 
 class OwnMission(Refusal):
@@ -109,7 +127,11 @@ class BidGone(Refusal):
 
 
 async def place_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, terms: BidTerms) -> Bid:
-    """Answer an open mission; a member's earlier live bid on it is replaced. Any member but the author."""
+    """Answer an open mission; a member's earlier live bid on it is replaced. Any member but the author.
+
+    With a team, each other member is asked to accept their part. Who had accepted the same minutes for the same
+    day in the bid that this one replaces is not asked again. Raises the refusals of ``checked_team``.
+    """
     bidder = actor.member
     mission = await lock_mission(db, actor=actor, mission_id=mission_id)
     if mission.author_id == bidder:
@@ -123,6 +145,15 @@ async def place_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, terms: 
     message = terms.message.strip()
     if not message:
         raise Invalid({"message": _("Ce champ est nécessaire.")})
+    if terms.team and mission.kind is not MissionKind.REQUEST:
+        raise TeamOnRequest
+    team = (
+        await checked_team(
+            db, tenant_id=actor.tenant_id, team=terms.team, lead_id=bidder, payer_id=mission.author_id
+        )
+        if terms.team
+        else {}
+    )
     earlier = await live_bid(db, mission=mission, bidder_id=bidder)
     if earlier is not None:
         earlier.state = BidState.REPLACED
@@ -136,9 +167,11 @@ async def place_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, terms: 
         minutes=terms.minutes,
         delivery_on=terms.delivery_on,
         state=BidState.LIVE,
+        is_team=len(team) > 1,
     )
     db.add(bid)
     await db.flush()
+    asked = await _invite(db, mission, bid, team, earlier, clock) if bid.is_team else ()
     await emit(
         db,
         BidPlaced(
@@ -149,12 +182,35 @@ async def place_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, terms: 
             author_id=mission.author_id,
             minutes=bid.minutes,
             replaces=earlier.id if earlier else None,
+            asked=tuple(asked),
         ),
     )
     await record(
         db, actor=actor, action="marketplace:bid:placed", subject_id=bid.id, facts={"minutes": bid.minutes}
     )
     return bid
+
+
+async def _invite(
+    db: AsyncSession, mission: Mission, bid: Bid, team: Mapping[UUID, int], earlier: Bid | None, clock: Today
+) -> list[UUID]:
+    """Write the team's parts; return who is asked to accept theirs, in id order."""
+    agreed = {bid.bidder_id}
+    if earlier is not None and earlier.is_team and earlier.delivery_on == bid.delivery_on:
+        before = await bid_parts(db, tenant_id=bid.tenant_id, bid_id=earlier.id)
+        old = split(earlier.minutes, {part.member_id: part.shares for part in before}, seed=mission.id)
+        new = split(bid.minutes, team, seed=mission.id)
+        agreed |= {
+            part.member_id
+            for part in before
+            if part.state is PartState.ACCEPTED
+            and part.member_id in new
+            and new[part.member_id].minutes == old[part.member_id].minutes
+        }
+    await write_bid_parts(
+        db, tenant_id=bid.tenant_id, bid_id=bid.id, shares=team, agreed=agreed, now=clock.now
+    )
+    return sorted(set(team) - agreed)
 
 
 async def withdraw_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, bid_id: UUID) -> Bid:
@@ -169,6 +225,7 @@ async def withdraw_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, bid_
     bid.state = BidState.WITHDRAWN
     bid.changed_at = (await today(db, tenant_id=actor.tenant_id)).now
     await db.flush()
+    team = await bid_parts(db, tenant_id=actor.tenant_id, bid_id=bid.id) if bid.is_team else ()
     await emit(
         db,
         BidWithdrawn(
@@ -177,6 +234,7 @@ async def withdraw_bid(db: AsyncSession, *, actor: Actor, mission_id: UUID, bid_
             bid_id=bid.id,
             bidder_id=bidder,
             author_id=mission.author_id,
+            team=standing_mates(team, bidder),
         ),
     )
     await record(db, actor=actor, action="marketplace:bid:withdrawn", subject_id=bid.id)

@@ -22,7 +22,9 @@ from marketplace.agreements import (
     AgreementState,
     lock_agreement,
     must_be_party,
+    teammates,
 )
+from marketplace.amendments import end_amendments
 from marketplace.bids import Bid, BidState
 from marketplace.events import (
     AgreementCalledOff,
@@ -122,6 +124,7 @@ async def accept_cancellation(db: AsyncSession, *, actor: Actor, mission_id: UUI
             by=by,
             to=agreement.other_party(by),
             reopened=reopened,
+            team=await teammates(db, agreement),
         ),
     )
     await record(
@@ -194,6 +197,7 @@ async def lapse_holds(db: AsyncSession, *, actor: Actor) -> int:
     clock = await today(db, tenant_id=actor.tenant_id)
     late = await _undelivered(db, actor, Agreement.lapses_at <= clock.now)
     await release_holds(db, actor=actor, hold_ids=[agreement.hold_id for _, agreement in late])
+    teams = {agreement.id: await teammates(db, agreement) for _, agreement in late if agreement.is_team}
     for mission, agreement in late:
         reopened = _end(mission, agreement, AgreementState.LAPSED, clock)
         await emit(
@@ -205,6 +209,7 @@ async def lapse_holds(db: AsyncSession, *, actor: Actor) -> int:
                 payer_id=agreement.payer_id,
                 provider_id=agreement.provider_id,
                 reopened=reopened,
+                team=teams.get(agreement.id, ()),
             ),
         )
         await record(
@@ -254,8 +259,9 @@ def _end(mission: Mission, agreement: Agreement, state: AgreementState, clock: T
 
 
 async def _end_bids(db: AsyncSession, agreements: Sequence[Agreement]) -> None:
-    """Write what was changed, and let the accepted bids of these agreements lapse."""
+    """Write what was changed, and let the accepted bids of these agreements lapse, with what would change them."""
     await db.flush()
+    await end_amendments(db, agreement_ids=[agreement.id for agreement in agreements])
     if agreements:
         await db.execute(
             update(Bid)

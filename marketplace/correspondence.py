@@ -142,19 +142,21 @@ declare_notices(
 
 
 async def tell_of_bid(db: AsyncSession, event: BidPlaced) -> None:
-    """Tell the author of a new or changed bid."""
+    """Tell the author of a new or changed bid, and ask those whom the bidder would take into a team."""
     kind = "bid_changed" if event.replaces else "bid_placed"
     await _tell(db, event, {event.author_id}, kind, bid_minutes=event.minutes)
+    await _tell(db, event, event.asked, "part_asked")
 
 
 async def tell_of_withdrawn_bid(db: AsyncSession, event: BidWithdrawn) -> None:
-    """Tell the author that a bid is gone."""
+    """Tell the author that a bid is gone, and those who would have worked on it."""
     await _tell(db, event, {event.author_id}, "bid_withdrawn")
+    await _tell(db, event, event.team, "team_gone")
 
 
 async def tell_of_accepted_bid(db: AsyncSession, event: BidAccepted) -> None:
-    """Tell the chosen bidder, and kindly the others."""
-    await _tell(db, event, {event.bidder_id}, "bid_accepted", agreed_minutes=event.minutes)
+    """Tell the chosen bidder with their team, and kindly the others."""
+    await _tell(db, event, {event.bidder_id, *event.team}, "bid_accepted", agreed_minutes=event.minutes)
     await _tell(db, event, event.declined, "bid_declined")
 
 
@@ -181,8 +183,8 @@ async def tell_of_lapsing_hold(db: AsyncSession, event: HoldLapsing) -> None:
 
 
 async def tell_of_lapse(db: AsyncSession, event: AgreementLapsed) -> None:
-    """Tell both."""
-    await _tell(db, event, {event.payer_id, event.provider_id}, "agreement_lapsed")
+    """Tell everybody in it."""
+    await _tell(db, event, {event.payer_id, event.provider_id, *event.team}, "agreement_lapsed")
 
 
 async def tell_of_proposed_cancellation(db: AsyncSession, event: CancellationProposed) -> None:
@@ -196,8 +198,8 @@ async def tell_of_refused_cancellation(db: AsyncSession, event: CancellationRefu
 
 
 async def tell_of_end(db: AsyncSession, event: AgreementCalledOff) -> None:
-    """Tell whoever had proposed to stop."""
-    await _tell(db, event, {event.to}, "agreement_called_off")
+    """Tell whoever had proposed to stop, and the team."""
+    await _tell(db, event, {event.to, *event.team}, "agreement_called_off")
 
 
 async def tell_of_delivery(db: AsyncSession, event: MissionDelivered) -> None:
@@ -213,32 +215,36 @@ async def tell_of_delivery(db: AsyncSession, event: MissionDelivered) -> None:
 
 
 async def tell_of_settlement(db: AsyncSession, event: MissionSettled) -> None:
-    """Tell the provider; after a silence, the payer too."""
+    """Tell each who worked what they got; after a silence, the payer too."""
+    kind = "mission_settled_by_silence" if event.by_silence else "mission_settled"
     if event.by_silence:
-        parties = {event.payer_id, event.provider_id}
-        await _tell(db, event, parties, "mission_settled_by_silence", posted_minutes=event.posted_minutes)
-    else:
-        await _tell(db, event, {event.provider_id}, "mission_settled", posted_minutes=event.posted_minutes)
+        await _tell(db, event, {event.payer_id}, kind, posted_minutes=event.posted_minutes)
+    for member_id, minutes in event.posted or ((event.provider_id, event.posted_minutes),):
+        await _tell(db, event, {member_id}, kind, posted_minutes=minutes)
 
 
 async def tell_of_dispute(db: AsyncSession, event: MissionDisputed) -> None:
     """Tell the provider, and the mediators who are not a party (or, where there is none, the managers)."""
     parties = {event.payer_id, event.provider_id}
-    await _tell(db, event, {event.provider_id}, "mission_disputed")
+    await _tell(db, event, {event.provider_id, *event.team}, "mission_disputed")
+    parties |= set(event.team)
     mediators = await _holding(db, event.tenant_id, Role.MEDIATOR) - parties
     deciding = mediators or await _holding(db, event.tenant_id, Role.MANAGER) - parties
     await _tell(db, event, deciding, "dispute_to_decide")
 
 
 async def tell_of_statement(db: AsyncSession, event: StatementAdded) -> None:
-    """Tell the other party."""
-    await _tell(db, event, {event.to}, "statement_added")
+    """Tell the other party, and the team."""
+    await _tell(db, event, {event.to, *event.team}, "statement_added")
 
 
 async def tell_of_decision(db: AsyncSession, event: DisputeDecided) -> None:
-    """Tell both."""
+    """Tell both, and the others of a team their own part."""
     parties = {event.payer_id, event.provider_id}
     await _tell(db, event, parties, "dispute_decided", posted_minutes=event.posted_minutes)
+    for member_id, minutes in event.posted:
+        if member_id not in parties:
+            await _tell(db, event, {member_id}, "dispute_decided_for_team", posted_minutes=minutes)
 
 
 async def _tell(db: AsyncSession, event: Any, whom: Collection[UUID], kind: str, **facts: object) -> None:

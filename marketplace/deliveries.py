@@ -18,10 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.agreements import Agreement, AgreementState, lock_agreement
+from marketplace.amendments import end_amendments, live_amendment, must_not_be_amended
 from marketplace.events import MissionDelivered, MissionSettled
 from marketplace.mission_states import MissionState, must_be_in
 from marketplace.mission_terms import LARGEST_MINUTES
 from marketplace.missions import Mission, Today, today
+from marketplace.settlements import Posted, Settling, settle
 from tenants.actors import Actor
 from tenants.audit import record
 from tenants.platform.database import Base
@@ -29,8 +31,6 @@ from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.inputs import PROSE_PATTERN, MinutesInput
 from tenants.platform.outbox import emit
 from tenants.platform.words import N_
-from timebank.ledger.holds import capture_holds
-from timebank.ledger.transfers import capture, post, post_linked
 
 NOTE_LENGTH: Final = 4_000
 SETTLED_AT_ONCE: Final = 200
@@ -158,28 +158,29 @@ async def confirm_delivery(
     """Confirm: min(spent, agreed) is posted, the rest given back, and ``extra_minutes`` on top if consented.
 
     The payer alone; also while a dispute is open, which it ends. The extra is a second transfer, linked with
-    the first: if the payer lacks those hours nothing is posted, and NotEnoughHours says so.
+    the first: if the payer lacks those hours nothing is posted, and NotEnoughHours says so. A team is paid in
+    the same way, each their part. Raises AmendmentPending while a change of the agreement is to be answered.
     """
     mission, agreement = await lock_agreement(db, actor=actor, mission_id=mission_id)
     actor.must_be(agreement.payer_id)
     must_be_in(mission.state, MissionState.DELIVERED, MissionState.DISPUTED)
     delivery = await delivery_of(db, agreement=agreement)
+    await must_not_be_amended(db, agreement=agreement)
     due = delivery.due_minutes(agreement)
     if not 0 <= extra_minutes <= delivery.spent_minutes - due:
         raise ExtraNotSpent(most_minutes=delivery.spent_minutes - due)
-    orders = [capture(hold_id=agreement.hold_id, amount=due, actor=agreement.payer_id)]
-    if extra_minutes:
-        orders.append(
-            post(
-                debit=agreement.payer_id,
-                credit=agreement.provider_id,
-                amount=extra_minutes,
-                actor=agreement.payer_id,
-                reason=mission.title,
-                cause=f"mission:{mission.id}",
+    [posted] = await settle(
+        db,
+        [
+            Settling(
+                agreement=agreement,
+                minutes=due + extra_minutes,
+                extra=extra_minutes,
+                actor_id=agreement.payer_id,
+                title=mission.title,
             )
-        )
-    await post_linked(db, actor=actor, orders=orders)
+        ],
+    )
     clock = await today(db, tenant_id=actor.tenant_id)
     if mission.state is MissionState.DISPUTED:
         await _drop_dispute(db, mission, clock)
@@ -192,6 +193,7 @@ async def confirm_delivery(
         clock=clock,
         by=ConfirmedBy.PAYER,
         extra_minutes=extra_minutes,
+        posted=posted,
     )
     return delivery
 
@@ -199,7 +201,8 @@ async def confirm_delivery(
 async def settle_silent_deliveries(db: AsyncSession, *, actor: Actor) -> int:
     """Settle the deliveries on which the payer has said nothing in time; return how many. For the clock.
 
-    One call to the ledger; at most ``SETTLED_AT_ONCE``, and none that somebody works on at this moment.
+    One call to the ledger; at most ``SETTLED_AT_ONCE``, and none that somebody works on at this moment, nor one
+    whose agreement is about to change.
     """
     assert actor.is_system, "silence is heard by the clock, not by a member"
     clock = await today(db, tenant_id=actor.tenant_id)
@@ -219,6 +222,7 @@ async def settle_silent_deliveries(db: AsyncSession, *, actor: Actor) -> int:
             Agreement.state == AgreementState.ACTIVE,
             Delivery.posted_minutes.is_(None),
             Delivery.settles_at <= clock.now,
+            ~live_amendment(Agreement, clock.now),
         )
         .order_by(Mission.id)
         .limit(SETTLED_AT_ONCE)
@@ -226,13 +230,18 @@ async def settle_silent_deliveries(db: AsyncSession, *, actor: Actor) -> int:
         .execution_options(populate_existing=True)
     )
     silent = [(mission, agreement, delivery) for mission, agreement, delivery in found]
-    await capture_holds(
+    await end_amendments(db, agreement_ids=[agreement.id for _, agreement, _ in silent])
+    posted = await settle(
         db,
-        actor=actor,
-        captures=[(agreement.hold_id, delivery.due_minutes(agreement)) for _, agreement, delivery in silent],
+        [
+            Settling(agreement=agreement, minutes=delivery.due_minutes(agreement), actor_id=None)
+            for _, agreement, delivery in silent
+        ],
     )
-    for mission, agreement, delivery in silent:
-        await _settle(db, actor, mission, agreement, delivery, clock=clock, by=ConfirmedBy.SILENCE)
+    for (mission, agreement, delivery), got in zip(silent, posted, strict=True):
+        await _settle(
+            db, actor, mission, agreement, delivery, clock=clock, by=ConfirmedBy.SILENCE, posted=got
+        )
     return len(silent)
 
 
@@ -257,6 +266,7 @@ async def _settle(
     *,
     clock: Today,
     by: ConfirmedBy,
+    posted: Posted,
     extra_minutes: int = 0,
 ) -> None:
     """Write that the hours have moved. The ledger has been called."""
@@ -278,6 +288,7 @@ async def _settle(
             posted_minutes=delivery.posted_minutes,
             settled_on=clock.day,
             by_silence=by is ConfirmedBy.SILENCE,
+            posted=posted,
         ),
     )
     await record(

@@ -17,12 +17,14 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConst
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.agreements import AgreementState, lock_agreement, must_be_party
+from marketplace.agreements import AgreementState, lock_agreement, must_be_party, teammates
+from marketplace.amendments import end_amendments
 from marketplace.deliveries import delivery_of
 from marketplace.events import DisputeDecided, MissionDisputed, StatementAdded
 from marketplace.mission_states import MissionState, must_be_in
 from marketplace.mission_terms import LARGEST_MINUTES
 from marketplace.missions import Mission, today
+from marketplace.settlements import Settling, settle
 from tenants.actors import Actor, Role
 from tenants.audit import record
 from tenants.platform.database import Base
@@ -30,7 +32,6 @@ from tenants.platform.errors import Invalid, NotFound, Refusal
 from tenants.platform.inputs import PROSE_PATTERN
 from tenants.platform.outbox import emit
 from tenants.platform.words import N_, _
-from timebank.ledger.holds import capture_hold, release_hold
 
 TEXT_LENGTH: Final = 4_000
 STATEMENTS_AT_MOST: Final = 5
@@ -124,11 +125,11 @@ class DecisionTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartyMayNotDecide(Refusal):
-    """The mediator is one of the two."""
+    """The mediator is one of the two, or of the team."""
 
     status = 403
     code = "party_may_not_decide"
-    message = N_("Vous êtes l'une des deux personnes de cette mission : une autre médiation doit décider.")
+    message = N_("Vous prenez part à cette mission : une autre médiation doit décider.")
 
 
 class MoreThanHeld(Refusal):
@@ -171,6 +172,7 @@ async def dispute_delivery(
     mission.state = MissionState.DISPUTED
     mission.changed_at = clock.now
     await db.flush()
+    await end_amendments(db, agreement_ids=[agreement.id])
     await emit(
         db,
         MissionDisputed(
@@ -180,6 +182,7 @@ async def dispute_delivery(
             dispute_id=dispute.id,
             payer_id=agreement.payer_id,
             provider_id=agreement.provider_id,
+            team=await teammates(db, agreement),
         ),
     )
     await record(db, actor=actor, action="marketplace:delivery:disputed", subject_id=mission.id)
@@ -189,9 +192,10 @@ async def dispute_delivery(
 async def add_statement(
     db: AsyncSession, *, actor: Actor, mission_id: UUID, terms: StatementTerms
 ) -> DisputeStatement:
-    """Tell the mediator one's side, up to ``STATEMENTS_AT_MOST`` times. Either party."""
+    """Tell the mediator one's side, up to ``STATEMENTS_AT_MOST`` times. Either party, and who worked in the team."""
     mission, agreement = await lock_agreement(db, actor=actor, mission_id=mission_id)
-    by = must_be_party(actor, agreement)
+    team = await teammates(db, agreement)
+    by = actor.member if actor.membership_id in team else must_be_party(actor, agreement)
     must_be_in(mission.state, MissionState.DISPUTED)
     dispute = await open_dispute(db, mission=mission)
     said = await db.scalar(
@@ -220,7 +224,8 @@ async def add_statement(
             mission_id=mission.id,
             dispute_id=dispute.id,
             by=by,
-            to=agreement.other_party(by),
+            to=agreement.payer_id if by in team else agreement.other_party(by),
+            team=tuple(one for one in team if one != by),
         ),
     )
     await record(db, actor=actor, action="marketplace:statement:added", subject_id=dispute.id)
@@ -230,20 +235,22 @@ async def add_statement(
 async def decide_dispute(
     db: AsyncSession, *, actor: Actor, mission_id: UUID, terms: DecisionTerms
 ) -> Dispute:
-    """Decide: post a part (0 to all) of the held minutes, give the rest back. A mediator who is no party."""
+    """Decide: post a part (0 to all) of the held minutes, give the rest back. A mediator who is no party.
+
+    A team shares what is posted, each their part.
+    """
     actor.must_hold(Role.MEDIATOR)
     mission, agreement = await lock_agreement(db, actor=actor, mission_id=mission_id)
-    if actor.member in {agreement.payer_id, agreement.provider_id}:
+    if actor.member in {agreement.payer_id, agreement.provider_id, *await teammates(db, agreement)}:
         raise PartyMayNotDecide
     must_be_in(mission.state, MissionState.DISPUTED)
     if terms.posted_minutes > agreement.agreed_minutes:
         raise MoreThanHeld(held_minutes=agreement.agreed_minutes)
     decision = _said(terms.decision, "decision")
     dispute = await open_dispute(db, mission=mission)
-    if terms.posted_minutes:
-        await capture_hold(db, actor=actor, hold_id=agreement.hold_id, minutes=terms.posted_minutes)
-    else:
-        await release_hold(db, actor=actor, hold_id=agreement.hold_id)
+    [posted] = await settle(
+        db, [Settling(agreement=agreement, minutes=terms.posted_minutes, actor_id=actor.member)]
+    )
     clock = await today(db, tenant_id=actor.tenant_id)
     delivery = await delivery_of(db, agreement=agreement)
     delivery.posted_minutes = terms.posted_minutes
@@ -266,6 +273,7 @@ async def decide_dispute(
             provider_id=agreement.provider_id,
             posted_minutes=terms.posted_minutes,
             settled_on=clock.day,
+            posted=posted,
         ),
     )
     await record(

@@ -34,7 +34,7 @@ class MissionExpired(Event, frozen=True, kw_only=True):
 
 
 class BidPlaced(Event, frozen=True, kw_only=True):
-    """A member made a bid, or changed theirs (``replaces``)."""
+    """A member made a bid, or changed theirs (``replaces``); ``asked`` may join their team."""
 
     mission_id: UUID
     bid_id: UUID
@@ -42,19 +42,44 @@ class BidPlaced(Event, frozen=True, kw_only=True):
     author_id: UUID
     minutes: int
     replaces: UUID | None = None
+    asked: tuple[UUID, ...] = ()
 
 
 class BidWithdrawn(Event, frozen=True, kw_only=True):
-    """A bidder took their bid back."""
+    """A bidder took their bid back; ``team`` would have worked with them."""
 
     mission_id: UUID
     bid_id: UUID
     bidder_id: UUID
     author_id: UUID
+    team: tuple[UUID, ...] = ()
+
+
+class PartAccepted(Event, frozen=True, kw_only=True):
+    """A member accepted their part in a bid; ``open_parts`` others have not yet."""
+
+    mission_id: UUID
+    bid_id: UUID
+    bidder_id: UUID
+    author_id: UUID
+    member_id: UUID
+    open_parts: int
+
+
+class PartDeclined(Event, frozen=True, kw_only=True):
+    """A member declined their part in a bid, or left its team: the bidder has to find another way."""
+
+    mission_id: UUID
+    bid_id: UUID
+    bidder_id: UUID
+    member_id: UUID
 
 
 class BidAccepted(Event, frozen=True, kw_only=True):
-    """The author accepted a bid and the payer's hours are held; ``declined`` are the other bidders."""
+    """The author accepted a bid and the payer's hours are held; ``declined`` are the other bidders.
+
+    ``team``, here and below, are the members who work with the provider.
+    """
 
     mission_id: UUID
     bid_id: UUID
@@ -65,6 +90,7 @@ class BidAccepted(Event, frozen=True, kw_only=True):
     provider_id: UUID
     minutes: int
     declined: tuple[UUID, ...]
+    team: tuple[UUID, ...] = ()
 
 
 class MissionStarted(Event, frozen=True, kw_only=True):
@@ -94,6 +120,7 @@ class AgreementLapsed(Event, frozen=True, kw_only=True):
     payer_id: UUID
     provider_id: UUID
     reopened: bool
+    team: tuple[UUID, ...] = ()
 
 
 class CancellationProposed(Event, frozen=True, kw_only=True):
@@ -122,6 +149,7 @@ class AgreementCalledOff(Event, frozen=True, kw_only=True):
     by: UUID
     to: UUID
     reopened: bool
+    team: tuple[UUID, ...] = ()
 
 
 class MissionDelivered(Event, frozen=True, kw_only=True):
@@ -138,7 +166,10 @@ class MissionDelivered(Event, frozen=True, kw_only=True):
 
 
 class MissionSettled(Event, frozen=True, kw_only=True):
-    """The hours have moved. ``by_silence``: the payer said nothing in time."""
+    """The hours have moved. ``by_silence``: the payer said nothing in time.
+
+    ``posted`` says how many minutes went to each, in id order: to the provider alone, or to the team.
+    """
 
     mission_id: UUID
     agreement_id: UUID
@@ -147,6 +178,7 @@ class MissionSettled(Event, frozen=True, kw_only=True):
     posted_minutes: int
     settled_on: date
     by_silence: bool
+    posted: tuple[tuple[UUID, int], ...] = ()
 
 
 class MissionDisputed(Event, frozen=True, kw_only=True):
@@ -157,15 +189,17 @@ class MissionDisputed(Event, frozen=True, kw_only=True):
     dispute_id: UUID
     payer_id: UUID
     provider_id: UUID
+    team: tuple[UUID, ...] = ()
 
 
 class StatementAdded(Event, frozen=True, kw_only=True):
-    """A party told the mediator their side."""
+    """A party, or a member of the team, told the mediator their side."""
 
     mission_id: UUID
     dispute_id: UUID
     by: UUID
     to: UUID
+    team: tuple[UUID, ...] = ()
 
 
 class DisputeDecided(Event, frozen=True, kw_only=True):
@@ -178,3 +212,48 @@ class DisputeDecided(Event, frozen=True, kw_only=True):
     provider_id: UUID
     posted_minutes: int
     settled_on: date
+    posted: tuple[tuple[UUID, int], ...] = ()
+
+
+class AmendmentProposed(Event, frozen=True, kw_only=True):
+    """Somebody would change the team, the split or the hours of a mission; ``asked`` are to accept."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    amendment_id: UUID
+    by: UUID
+    asked: tuple[UUID, ...]
+    expires_at: datetime
+
+
+class AmendmentAccepted(Event, frozen=True, kw_only=True):
+    """One of those who were asked has accepted; the others have still to answer."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    amendment_id: UUID
+    by: UUID
+    to: UUID
+
+
+class AmendmentApplied(Event, frozen=True, kw_only=True):
+    """All have accepted: the agreement has changed, and with it what is held. ``told`` are all concerned."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    amendment_id: UUID
+    by: UUID
+    told: tuple[UUID, ...]
+    agreed_minutes: int
+    before_minutes: int
+
+
+class AmendmentEnded(Event, frozen=True, kw_only=True):
+    """A proposed change was refused, taken back, or ran out of time: the agreement stays as it was."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    amendment_id: UUID
+    by: UUID | None
+    how: str
+    told: tuple[UUID, ...]

@@ -6,6 +6,7 @@ This file must never hold a rule.
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from marketplace.amendment_answers import expire_amendments
 from marketplace.cancellations import lapse_holds, remind_of_holds
 from marketplace.deliveries import settle_silent_deliveries
 from marketplace.expiries import expire_missions
@@ -38,3 +39,8 @@ async def give_back_what_lapsed(db: AsyncSession, event: MissionHourStruck) -> N
     actor = Actor.system(event.tenant_id)
     await lapse_holds(db, actor=actor)
     await remind_of_holds(db, actor=actor)
+
+
+async def end_late_amendments(db: AsyncSession, event: MissionHourStruck) -> None:
+    """End the changes of agreements that not everybody accepted in time."""
+    await expire_amendments(db, actor=Actor.system(event.tenant_id))

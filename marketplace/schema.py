@@ -32,12 +32,16 @@ REPEATABLE = (
     ("tenants.platform", "outbox.sql"),
     ("tenants.platform", "search.sql"),
     ("tenants", "people.sql"),
+    ("tenants", "second_factors.sql"),
     ("tenants", "rules.sql"),
+    ("tenants", "erasure.sql"),
     ("tenants", "delegations.sql"),
     ("timebank.ledger", "ledger.sql"),
+    ("timebank", "history.sql"),
     ("timebank", "closing.sql"),
     ("timebank", "entries.sql"),
     ("marketplace", "marketplace.sql"),
+    ("marketplace", "teams.sql"),
     ("marketplace", "search.sql"),
 )
 
@@ -110,6 +114,8 @@ async def make_roles(settings: Settings) -> None:
             await admin.execute(statement)
         for role in OWNED_THROUGH:
             await admin.execute(f"GRANT {role} TO owner WITH INHERIT TRUE, SET TRUE")
+        # What `archipel tenant import` loads is proved as a whole afterwards, not row by row.
+        await admin.execute("GRANT SET ON PARAMETER session_replication_role TO owner")
         quoted = await admin.fetchval("SELECT quote_ident($1)", name)
         if not await admin.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name):
             await admin.execute(f"CREATE DATABASE {quoted} OWNER owner TEMPLATE template0")

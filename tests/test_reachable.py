@@ -41,6 +41,7 @@ NOT_FOR_PEOPLE = {
     "expire_holds": "the clock's",
     "expire_missions": "the clock's",
     "lapse_holds": "the clock's",
+    "expire_amendments": "the clock's",
     "remind_of_holds": "the clock's",
     "settle_silent_deliveries": "the clock's",
     "standing": "reading: part of `hours`",

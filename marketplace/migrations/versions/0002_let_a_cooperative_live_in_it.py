@@ -69,6 +69,18 @@ def upgrade() -> None:
         postgresql_with={"fastupdate": "off"},
     )
     op.create_table(
+        "person_erasures",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["people.person_id"], name=op.f("fk_person_erasures_person_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_person_erasures")),
+    )
+    op.create_index("ix_person_erasures_due_at", "person_erasures", ["due_at"], unique=False)
+    op.create_table(
         "recovery_codes",
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
@@ -189,6 +201,35 @@ def upgrade() -> None:
     op.create_index("ix_delegations_delegate", "delegations", ["tenant_id", "delegate_id"], unique=False)
     op.create_index(
         "ix_delegations_represented", "delegations", ["tenant_id", "represented_id"], unique=False
+    )
+    op.create_table(
+        "erasures",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "asked_by",
+            sa.Enum("person", "rule", name="askedby", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pseudonym", sa.Text(), nullable=True),
+        sa.CheckConstraint("asked_by IN ('person', 'rule')", name=op.f("ck_erasures_asked_by")),
+        sa.CheckConstraint("(done_at IS NULL) = (pseudonym IS NULL)", name=op.f("ck_erasures_done")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_erasures_tenant_id_membership_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "membership_id", name=op.f("pk_erasures")),
+    )
+    op.create_index(
+        "ix_erasures_due",
+        "erasures",
+        ["tenant_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("done_at IS NULL"),
     )
     op.create_table(
         "imports",
@@ -340,6 +381,22 @@ def upgrade() -> None:
         ["tenant_id", "email"],
         unique=True,
         postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "member_activity",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column("active_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_member_activity_tenant_id_membership_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "membership_id", name=op.f("pk_member_activity")),
+    )
+    op.create_index(
+        "ix_member_activity_active_at", "member_activity", ["tenant_id", "active_at"], unique=False
     )
     op.create_table(
         "member_skills",
@@ -640,7 +697,6 @@ def upgrade() -> None:
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("transfer_id", sa.Uuid(), nullable=False),
         sa.Column("import_id", sa.Uuid(), nullable=False),
-        sa.Column("happened_on", sa.Date(), nullable=True),
         sa.CheckConstraint(
             "octet_length(key_hash) = 32 AND octet_length(content_hash) = 32",
             name=op.f("ck_imported_exchanges_hashes_are_sha256"),
@@ -956,6 +1012,10 @@ def upgrade() -> None:
         "memberships",
         sa.Column("wants_letters", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
+    op.add_column(
+        "memberships",
+        sa.Column("awaits_claim", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
     op.add_column("memberships", sa.Column("new_contact_email", sa.Text(), nullable=True))
     op.add_column("memberships", sa.Column("new_contact_email_hash", sa.LargeBinary(), nullable=True))
     op.add_column(
@@ -1071,15 +1131,22 @@ CASE kind
     WHEN 'opening'::text THEN ((membership_id IS NULL) AND (fixed_floor IS NULL) AND ((unit)::text = 'minutes'::text))
     ELSE ((membership_id IS NULL) AND (fixed_floor = 0) AND ((kind)::text = ANY ((ARRAY['pot'::character varying, 'fund'::character varying, 'reserve'::character varying, 'escrow'::character varying])::text[])))
 END))""")
+    op.execute("ALTER TABLE mail_links DROP CONSTRAINT ck_mail_links_purpose")
+    op.execute(
+        "ALTER TABLE mail_links ADD CONSTRAINT ck_mail_links_purpose CHECK (((purpose)::text = ANY ((ARRAY['sign_in'::character varying, 'confirm'::character varying, 'address_changed'::character varying, 'factor_disabled'::character varying])::text[])))"
+    )
     op.execute(
         "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_availability_audience CHECK (((availability_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying, 'public'::character varying])::text[])))"
     )
     op.execute(
         "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_available_dates_in_order CHECK ((available_from <= available_until))"
     )
+    op.execute(
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_claimed_once CHECK (((NOT awaits_claim) OR (person_id IS NULL)))"
+    )
     op.execute("ALTER TABLE memberships DROP CONSTRAINT ck_memberships_claimed_when_active")
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_claimed_when_active CHECK ((((state)::text = ANY ((ARRAY['invited'::character varying, 'left'::character varying])::text[])) OR (person_id IS NOT NULL) OR wants_letters))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_claimed_when_active CHECK ((((state)::text = ANY ((ARRAY['invited'::character varying, 'left'::character varying])::text[])) OR (person_id IS NOT NULL) OR wants_letters OR awaits_claim))"
     )
     op.execute(
         "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_email_audience CHECK (((email_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying])::text[])))"
@@ -1145,8 +1212,13 @@ CASE kind
     WHEN 'external'::text THEN ((membership_id IS NULL) AND (fixed_floor IS NULL))
     ELSE ((membership_id IS NULL) AND (fixed_floor = 0) AND ((kind)::text = ANY ((ARRAY['pot'::character varying, 'fund'::character varying, 'reserve'::character varying, 'escrow'::character varying])::text[])))
 END))""")
+    op.execute("ALTER TABLE mail_links DROP CONSTRAINT ck_mail_links_purpose")
+    op.execute(
+        "ALTER TABLE mail_links ADD CONSTRAINT ck_mail_links_purpose CHECK (((purpose)::text = ANY ((ARRAY['sign_in'::character varying, 'confirm'::character varying])::text[])))"
+    )
     op.execute("ALTER TABLE memberships DROP CONSTRAINT ck_memberships_availability_audience")
     op.execute("ALTER TABLE memberships DROP CONSTRAINT ck_memberships_available_dates_in_order")
+    op.execute("ALTER TABLE memberships DROP CONSTRAINT ck_memberships_claimed_once")
     op.execute("ALTER TABLE memberships DROP CONSTRAINT ck_memberships_claimed_when_active")
     op.execute(
         "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_claimed_when_active CHECK ((((state)::text = ANY ((ARRAY['invited'::character varying, 'left'::character varying])::text[])) OR (person_id IS NOT NULL)))"
@@ -1195,6 +1267,7 @@ END))""")
     op.drop_column("memberships", "new_contact_email_until")
     op.drop_column("memberships", "new_contact_email_hash")
     op.drop_column("memberships", "new_contact_email")
+    op.drop_column("memberships", "awaits_claim")
     op.drop_column("memberships", "wants_letters")
     op.drop_column("memberships", "postal_address")
     op.drop_column("invitations", "leaves_on")
@@ -1251,6 +1324,8 @@ END))""")
     op.drop_table("notice_choices")
     op.drop_index("ix_member_skills_tenant_id_skill_id", table_name="member_skills")
     op.drop_table("member_skills")
+    op.drop_index("ix_member_activity_active_at", table_name="member_activity")
+    op.drop_table("member_activity")
     op.drop_index(
         "uq_join_requests_tenant_id_email_waiting",
         table_name="join_requests",
@@ -1266,11 +1341,15 @@ END))""")
     op.drop_table("join_requests")
     op.drop_index("ix_imports_tenant_id_state", table_name="imports")
     op.drop_table("imports")
+    op.drop_index("ix_erasures_due", table_name="erasures", postgresql_where=sa.text("done_at IS NULL"))
+    op.drop_table("erasures")
     op.drop_index("ix_delegations_represented", table_name="delegations")
     op.drop_index("ix_delegations_delegate", table_name="delegations")
     op.drop_table("delegations")
     op.drop_table("second_factors")
     op.drop_table("recovery_codes")
+    op.drop_index("ix_person_erasures_due_at", table_name="person_erasures")
+    op.drop_table("person_erasures")
     op.drop_index(
         "ix_mission_vocabulary_word",
         table_name="mission_vocabulary",
