@@ -36,10 +36,12 @@ from tenants.api import API as TENANTS_API
 from tenants.assembly_signatures import notify_rules_changed
 from tenants.cooperatives import Cooperative
 from tenants.digests import mail_digests
+from tenants.erasure_letters import mail_erasure_asked, mail_person_erasure_asked
 from tenants.events import (
     AssemblySigned,
     ContactEmailAsked,
     DigestsLeft,
+    ErasureAsked,
     ImportPrepared,
     ImportReleased,
     ImportsDue,
@@ -49,9 +51,13 @@ from tenants.events import (
     MandatesDue,
     MemberInvited,
     MemberLeft,
+    MembershipErased,
     NoticesGiven,
+    PersonErasureAsked,
+    PersonErasureDue,
     RuleChanged,
 )
+from tenants.forgetting import ErasuresDue, erase_person, erase_what_is_due
 from tenants.import_jobs import carry_out_released, clear_imports, look_into
 from tenants.imported_members import mail_todays_invitations
 from tenants.letters import mail_contact_confirmation, mail_invitation, mail_link
@@ -135,6 +141,11 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     MailTick: (mail_again, mail_digests),
     DigestsLeft: (mail_digests,),
     RulebookDue: (complete_rulebook,),
+    ErasureAsked: (mail_erasure_asked,),
+    PersonErasureAsked: (mail_person_erasure_asked,),
+    ErasuresDue: (erase_what_is_due,),
+    PersonErasureDue: (erase_person,),
+    MembershipErased: (),
     SilencesDue: (ask_after_the_silent,),
     ImportPrepared: (look_into,),
     ImportReleased: (carry_out_released,),
@@ -151,6 +162,7 @@ TICKS: Final[Sequence[Schedule]] = (
     Schedule("imports", ImportsDue, at=time(8)),
     Schedule("rulebook", RulebookDue, every=timedelta(hours=1)),
     Schedule("mails_again", MailTick, every=timedelta(minutes=15)),
+    Schedule("erasures", ErasuresDue, every=timedelta(hours=1)),
     Schedule("missions_day", MissionDayBegan, at=time(0, 5)),
     Schedule("missions_hour", MissionHourStruck, every=timedelta(minutes=15)),
 )

@@ -112,3 +112,27 @@ class ImportReleased(Event, frozen=True, kw_only=True):
 
 class ImportsDue(Tick, frozen=True, kw_only=True):
     """A day began: imports nobody decided on are cleared, and invitations that wait for their day leave."""
+
+
+class ErasureAsked(Event, frozen=True, kw_only=True):
+    """A membership that has ended is to be forgotten when its waiting time is over."""
+
+    membership_id: UUID
+
+
+class MembershipErased(Event, frozen=True, kw_only=True):
+    """A former member was forgotten: a pseudonym stands where their name stood."""
+
+    membership_id: UUID
+
+
+class PersonErasureAsked(Event, frozen=True, kw_only=True):
+    """A person asked to be forgotten altogether. Its cooperative is the id of none."""
+
+    person_id: UUID
+
+
+class PersonErasureDue(Event, frozen=True, kw_only=True):
+    """The waiting time of a person is over: all they left is to be forgotten. Its cooperative is the id of none."""
+
+    person_id: UUID

@@ -240,3 +240,31 @@ holds(
         why=DONE,
     ),
 )
+
+holds(
+    Holding(
+        table="imports",
+        title=N_("Fichiers que j'ai apportés ou confirmés"),
+        mine=("prepared_by", "released_by"),
+        exported={
+            "prepared_at": N_("Date"),
+            "kind": N_("Genre"),
+            "file_name": N_("Fichier"),
+            "state": N_("État"),
+            "ended_at": N_("Fini le"),
+        },
+        fate=Fate.KEPT,
+        # The content goes when the import is over, after a week at most.
+        stays=("kind", "file_name", "content", "preview", "digest"),
+        why=DONE,
+    ),
+    Holding(
+        table="imported_members",
+        title=N_("Repris d'un autre outil"),
+        mine=("membership_id",),
+        exported={"source": N_("Source"), "since": N_("Membre depuis")},
+        fate=Fate.KEPT,
+        stays=("source", "key_hash"),
+        why=N_("Une empreinte reste, pour qu'un ancien fichier ne vous inscrive pas de nouveau."),
+    ),
+)

@@ -6,7 +6,7 @@ made when the mail is written and only its SHA-256 is kept. How the invited pers
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -63,6 +63,8 @@ class Invitation(Base):
     # a mail may leave twice.
     previous_token_hash: Mapped[bytes | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Of many that are sent at once, each has its day, so that no cooperative sends thousands of mails in an hour.
+    leaves_on: Mapped[date | None]
     sent_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '14 days'"))
     consumed_at: Mapped[datetime | None]
@@ -137,7 +139,8 @@ async def write_invitation(
         insert(Membership)
         .values(tenant_id=tenant_id, display_name=display_name, contact_email=email)
         .on_conflict_do_nothing(
-            index_elements=["tenant_id", "contact_email"], index_where=text("state = 'invited'")
+            index_elements=["tenant_id", "contact_email"],
+            index_where=text("state = 'invited' AND contact_email <> ''"),
         )
         .returning(Membership.id)
     )
@@ -206,6 +209,7 @@ async def withdraw_invitation(db: AsyncSession, *, actor: Actor, invitation_id: 
     await db.delete(invitation)
     await db.flush()
     await db.execute(DELETE_UNCLAIMED, where)
+    await db.execute(_FORGET_MAILBOX, where)
     await audit.record(db, actor=actor, action="tenants:invitation:withdrawn", subject_id=invitation_id)
 
 
@@ -221,9 +225,21 @@ async def lock_pending(db: AsyncSession, tenant_id: CooperativeId, invitation_id
     return invitation
 
 
+# Somebody who was imported stays: their history hangs on the membership, whoever is invited to claim it.
 DELETE_UNCLAIMED = text("""
     DELETE FROM memberships
     WHERE tenant_id = :tenant_id AND id = :membership_id AND state = 'invited' AND person_id IS NULL
+      AND NOT EXISTS (
+          SELECT FROM imported_members i
+          WHERE i.tenant_id = memberships.tenant_id AND i.membership_id = memberships.id
+      )
+""")
+
+
+# A member without a computer stays one: only the mailbox that they were invited at is forgotten.
+_FORGET_MAILBOX = text("""
+    UPDATE memberships SET contact_email = ''
+    WHERE tenant_id = :tenant_id AND id = :membership_id AND state = 'active' AND person_id IS NULL
 """)
 
 

@@ -22,6 +22,7 @@ from tenants.api import (
     notices,
     register,
     rules,
+    second_factor,
     silences,
     tokens,
 )

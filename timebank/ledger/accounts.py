@@ -36,6 +36,7 @@ class AccountKind(StrEnum):
     ESCROW = "escrow"
     CLEARING = "clearing"
     EXTERNAL = "external"
+    OPENING = "opening"
 
 
 class Account(Base):
@@ -58,6 +59,7 @@ class Account(Base):
             " AND (unit = 'cents' OR id = membership_id)"
             " WHEN 'clearing' THEN membership_id IS NULL AND fixed_floor IS NULL"
             " WHEN 'external' THEN membership_id IS NULL AND fixed_floor IS NULL"
+            " WHEN 'opening' THEN membership_id IS NULL AND fixed_floor IS NULL AND unit = 'minutes'"
             " ELSE membership_id IS NULL AND fixed_floor = 0 AND kind IN ('pot', 'fund', 'reserve', 'escrow') END",
             name="kind",
         ),

@@ -62,7 +62,7 @@ BEGIN
         RAISE EXCEPTION 'A member''s account opens with the membership.' USING ERRCODE = '22023';
     END IF;
     INSERT INTO accounts (tenant_id, id, unit, kind, fixed_floor)
-    VALUES (p_tenant, v_id, p_unit, p_kind, CASE WHEN p_kind IN ('clearing', 'external') THEN NULL ELSE 0 END)
+    VALUES (p_tenant, v_id, p_unit, p_kind, CASE WHEN p_kind IN ('clearing', 'external', 'opening') THEN NULL ELSE 0 END)
     ON CONFLICT (tenant_id, id) DO NOTHING;
     RETURN v_id;
 END

@@ -18,7 +18,7 @@ from tenants.visit import Visit, must_be_a_member
 from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.statements import Statement, standing, statement
 from timebank.ledger.transfers import reverse_transfer
-from timebank.pages.moves import counterparty, mission_of, said
+from timebank.pages.moves import counterparty, happened_on, mission_of, said
 
 MOVES_ON_A_PAGE = 30
 Version = Annotated[int | None, QueryParameter(ge=0, le=2**53)]
@@ -66,6 +66,7 @@ async def _account_page(
         form=form,
         said=said,
         mission_of=mission_of,
+        happened_on=happened_on,
     )
 
 
@@ -95,6 +96,7 @@ def statement_csv(name: str, whole: Statement) -> Response[bytes]:
     """A statement as CSV, newest first: minutes are integers, and opening + moves = closing."""
     header = [
         _("Date"),
+        _("Eu lieu le"),
         _("Avec"),
         _("Quoi"),
         _("Motif"),
@@ -105,6 +107,7 @@ def statement_csv(name: str, whole: Statement) -> Response[bytes]:
     rows = [
         (
             local(move.posted_at).isoformat(timespec="seconds"),
+            day.isoformat() if (day := happened_on(move)) else "",
             counterparty(move),
             said(move),
             move.reason,

@@ -1,7 +1,10 @@
 """A move of the ledger said in words: "Badis vous a aidé" rather than "transfer 120"."""
 
+from datetime import date
+
 from tenants.platform.words import N_, _
 from timebank.closings import CAUSE as LEAVING
+from timebank.exchange_imports import HISTORY, HISTORY_OPENING
 from timebank.exchanges import EXCHANGE
 from timebank.gifts import GIFT, POT_GRANT
 from timebank.ledger.accounts import AccountKind
@@ -12,6 +15,11 @@ SENTENCES = {
     EXCHANGE: (N_("Vous avez aidé {name}"), N_("{name} vous a aidé")),
     GIFT: (N_("{name} vous a fait un don"), N_("Vous avez fait un don à {name}")),
     POT_GRANT: (N_("Reçu de la caisse solidaire"), N_("Accordé à {name}")),
+    HISTORY: (N_("Vous aviez aidé {name}"), N_("{name} vous avait aidé")),
+    HISTORY_OPENING: (
+        N_("Solde de départ, repris d'un autre outil"),
+        N_("Solde de départ, repris d'un autre outil"),
+    ),
     LEAVING: (N_("Départ : heures de {name}"), N_("Départ : heures pour {name}")),
     "mission": (N_("Mission pour {name}"), N_("Mission confiée à {name}")),
 }
@@ -34,6 +42,15 @@ def counterparty(move: Move) -> str:
     if move.counterparty_name:
         return move.counterparty_name
     return _("la caisse solidaire") if move.counterparty_kind is AccountKind.POT else _("la coopérative")
+
+
+def happened_on(move: Move) -> date | None:
+    """The day on which something that was entered later took place, where its entry says so."""
+    _kind, _colon, about = (move.cause or "").partition(":")
+    try:
+        return date.fromisoformat(about) if about else None
+    except ValueError:
+        return None
 
 
 def mission_of(move: Move) -> str | None:

@@ -11,6 +11,13 @@ NOT_TENANTED = {
     "people": "policy person",
     "sign_ins": "policy person",
     "mail_links": "policy person",
+    "second_factors": "policy person",
+    "recovery_codes": "policy person",
+    "half_sign_ins": "policy person",
+    "person_erasures": "policy person",
+    "second_factors": "policy person",
+    "recovery_codes": "policy person",
+    "half_sign_ins": "policy person",
     "alembic_version": "owner only",
 }
 
@@ -24,6 +31,7 @@ DEFINER_FUNCTIONS = {
     "arrive": "door",
     "ask_mail_link": "door",
     "cooperatives_to_visit": "door",
+    "find_half_sign_in": "door",
     "find_invitation": "door",
     "find_mail_link": "door",
     "find_person": "door",
@@ -35,8 +43,10 @@ DEFINER_FUNCTIONS = {
     "open_system_account": "ledger",
     "outbox_backlog": "door",
     "post_bearer_transfers": "ledger",
+    "post_history": "ledger",
     "post_transfers": "ledger",
     "stamp_mail_link": "door",
+    "take_due_persons": "door",
 }
 
 
