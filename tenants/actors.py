@@ -10,6 +10,7 @@ from uuid import UUID
 
 from tenants.platform.errors import NotAllowed
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
+from tenants.platform.words import N_
 
 
 class Role(StrEnum):
@@ -23,11 +24,22 @@ class Role(StrEnum):
     STEWARD = "steward"
 
 
+class SecondFactorNeeded(NotAllowed):
+    """A mandate gives this right, but a rule withholds it until the holder has a second factor."""
+
+    code = "second_factor_needed"
+    message = N_(
+        "Une règle de la coopérative demande un second facteur à qui tient ce mandat. "
+        "Activez-le dans votre compte, puis recommencez."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A member at work in one cooperative, or (without a membership) the software itself.
 
-    ``scopes`` is None for a person in a browser, and the granted scopes for an API token.
+    ``scopes`` is None for a person in a browser, and the granted scopes for an API token. ``withheld`` are roles
+    that mandates give and that may not be used yet, for want of a second factor.
     """
 
     tenant_id: CooperativeId
@@ -35,6 +47,7 @@ class Actor:
     person_id: PersonId | None
     roles: frozenset[Role] = field(default=frozenset())
     scopes: frozenset[str] | None = None
+    withheld: frozenset[Role] = field(default=frozenset())
 
     @classmethod
     def system(cls, tenant_id: UUID) -> Self:
@@ -58,8 +71,10 @@ class Actor:
         return not self.roles.isdisjoint(roles)
 
     def must_hold(self, *roles: Role) -> None:
-        """Refuse unless one of these roles is held."""
+        """Refuse unless one of these roles is held and may be used."""
         if not self.holds(*roles):
+            if not self.withheld.isdisjoint(roles):
+                raise SecondFactorNeeded
             raise NotAllowed
 
     def must_be(self, membership_id: UUID) -> None:

@@ -61,6 +61,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str | None = None
     membership_state: str | None = None
     roles: list[str] | None = None
+    withheld: list[str] | None = None
     token_id: UUID | None = None
     scopes: list[str] | None = None
     unread_notices: int | None = None

@@ -215,9 +215,33 @@ holds(
 
 holds(
     Holding(
+        table="second_factors",
+        title=N_("Mon second facteur"),
+        mine=("person_id",),
+        by=By.PERSON,
+        exported={"created_at": N_("Date"), "confirmed_at": N_("Confirmé le")},
+        fate=Fate.DELETED,
+    ),
+    Holding(
+        table="recovery_codes",
+        title=N_("Mes codes de secours"),
+        mine=("person_id",),
+        by=By.PERSON,
+        exported={"created_at": N_("Date"), "used_at": N_("Employé le")},
+        fate=Fate.DELETED,
+    ),
+    Holding(
+        table="half_sign_ins",
+        title=N_("Connexions qui attendaient un code"),
+        mine=("person_id",),
+        by=By.PERSON,
+        exported={"created_at": N_("Date"), "method": N_("Moyen"), "consumed_at": N_("Ouvert le")},
+        fate=Fate.DELETED,
+    ),
+    Holding(
         table="join_requests",
         title=N_("Mes demandes d'adhésion"),
-        where="t.person_id = :me",
+        mine=("person_id",),
         by=By.PERSON,
         exported={
             "display_name": N_("Nom"),

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tenants import audit, register
 from tenants.actors import Actor
 from tenants.events import MemberJoined
+from tenants.half_sign_ins import enter
 from tenants.invitations import DELETE_UNCLAIMED, Invitation, lock_pending
 from tenants.memberships import Membership, MembershipState, count_members, lock_member
 from tenants.passwords import hash_password
@@ -22,7 +23,7 @@ from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
 from tenants.platform.outbox import emit
 from tenants.platform.words import N_
-from tenants.sign_ins import Opened, SignInMethod, open_sign_in, token_hash
+from tenants.sign_ins import Opened, SignInMethod, token_hash
 
 
 class InvitationExpired(Refusal):
@@ -111,7 +112,7 @@ async def accept_invitation(
     if person_id is None:
         found = (await find_person(db, email=seen.email)).person_id
         person_id = found or await create_person(db, email=seen.email, locale=locale, password_hash=hashed)
-        opened = await open_sign_in(
+        opened = await enter(
             db, person_id=person_id, method=SignInMethod.INVITATION, user_agent=user_agent, address=address
         )
     joined = await admit(db, invitation=invitation, person_id=person_id, display_name=display_name)
@@ -130,8 +131,8 @@ async def admit(
 
     The caller knows that the mailbox is theirs. The register's head is the last lock. Raises AlreadyMember.
     """
-    was_offline = await db.scalar(
-        select(Membership.state == MembershipState.ACTIVE).where(
+    was_member = await db.scalar(
+        select(Membership.joined_at.is_not(None)).where(
             Membership.tenant_id == invitation.tenant_id, Membership.id == invitation.membership_id
         )
     )
@@ -139,8 +140,8 @@ async def admit(
     if territory:
         joined.territory = territory
     actor = Actor(invitation.tenant_id, joined.id, person_id)
-    if was_offline:
-        # They were a member before: they only found a computer.
+    if was_member:
+        # They only found a computer, or came with their cooperative from another installation.
         await audit.record(db, actor=actor, action="tenants:membership:claimed", subject_id=joined.id)
         return joined
     await audit.record(db, actor=actor, action="tenants:membership:joined", subject_id=joined.id)
@@ -166,7 +167,7 @@ async def _claim(
     claimed = await lock_member(db, tenant_id, invited_id)
     where = {"tenant_id": tenant_id, "membership_id": invited_id}
     if former is not None and (
-        claimed.state is MembershipState.ACTIVE or (await db.execute(_IMPORTED, where)).scalar_one()
+        claimed.joined_at is not None or (await db.execute(_IMPORTED, where)).scalar_one()
     ):
         # Somebody without a computer, or whose past was imported, has an account already, which goes on; what
         # they once left stays as it is.
@@ -180,12 +181,9 @@ async def _claim(
         await db.execute(_MOVE_MANDATES, {**where, "to": former.id})
         await db.execute(DELETE_UNCLAIMED, where)
         claimed = former
-    claimed.person_id, claimed.state, claimed.joined_at, claimed.ended_at = (
-        person_id,
-        MembershipState.ACTIVE,
-        now,
-        None,
-    )
+    claimed.person_id, claimed.awaits_claim = person_id, False
+    if claimed.state in {MembershipState.INVITED, MembershipState.LEFT}:
+        claimed.state, claimed.joined_at, claimed.ended_at = MembershipState.ACTIVE, now, None
     if display_name:
         claimed.display_name = display_name
     await db.flush()

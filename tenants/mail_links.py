@@ -1,4 +1,4 @@
-"""Links sent by mail: to sign in without a password, or to confirm a new address.
+"""Links sent by mail: to sign in without a password, or to confirm a new address; and news about one's account.
 
 Asking is answered alike whether or not the address is known: a row is written either way, and the worker
 that mails it decides. The token is made at the moment of mailing and only its SHA-256 is kept. Opening the
@@ -16,15 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.events import MailLinkRequested
+from tenants.half_sign_ins import enter
 from tenants.people import Person, find_person, me, must_be_themselves, plain_email
 from tenants.platform.database import Base, work_for
 from tenants.platform.errors import NotAllowed, NotSignedIn, Refusal
 from tenants.platform.ids import CooperativeId, PersonId
 from tenants.platform.outbox import emit
+from tenants.platform.sealing import Seal
 from tenants.platform.security import subscriber_of
 from tenants.platform.throttle import Limit, Throttle
 from tenants.platform.words import N_
-from tenants.sign_ins import Opened, SignInMethod, open_sign_in, token_hash
+from tenants.sign_ins import Opened, SignInMethod, token_hash
 
 NO_COOPERATIVE: Final = CooperativeId(UUID(int=0))
 """Under which the events of a person alone are written: no cooperative has this id."""
@@ -34,10 +36,12 @@ LINKS_BY_ADDRESS: Final = Limit("mail_link_by_address", attempts=30, seconds=360
 
 
 class MailLinkPurpose(StrEnum):
-    """What pressing the button of the linked page does."""
+    """What pressing the button of the linked page does. The last two have no page: they only tell."""
 
     SIGN_IN = "sign_in"
     CONFIRM = "confirm"
+    ADDRESS_CHANGED = "address_changed"
+    FACTOR_DISABLED = "factor_disabled"
 
 
 class MailLink(Base):
@@ -48,7 +52,9 @@ class MailLink(Base):
         UniqueConstraint("token_hash"),
         Index("ix_mail_links_expires_at", "expires_at"),
         Index("ix_mail_links_person_id", "person_id"),
-        CheckConstraint("purpose IN ('sign_in', 'confirm')", name="purpose"),
+        CheckConstraint(
+            "purpose IN ('sign_in', 'confirm', 'address_changed', 'factor_disabled')", name="purpose"
+        ),
         CheckConstraint("token_hash IS NULL OR octet_length(token_hash) = 32", name="token_hash_is_sha256"),
         CheckConstraint("email = lower(email) AND char_length(email) <= 254", name="email_is_lower_case"),
         CheckConstraint("consumed_at IS NULL OR token_hash IS NOT NULL", name="consumed_after_mailing"),
@@ -118,18 +124,40 @@ async def request_email_change(
     email: str,
     locale: str,
     current_password: str | None = None,
+    seal: Seal | None = None,
+    code: str | None = None,
 ) -> None:
     """Ask to change one's address: a link goes to the new one, and nothing changes before it is confirmed.
 
-    Who has the address can sign in by mail, so the password is asked for as when the password itself changes.
-    Raises WrongCurrentPassword, TooManyAttempts.
+    Who has the address can sign in by mail, so the password (and the second factor) is asked for as when the
+    password itself changes. Raises WrongCurrentPassword, CodeNeeded, WrongCode, TooManyAttempts.
     """
     await must_be_themselves(
-        db, throttle, person_id=person_id, sign_in_id=sign_in_id, current_password=current_password
+        db,
+        throttle,
+        person_id=person_id,
+        sign_in_id=sign_in_id,
+        current_password=current_password,
+        seal=seal,
+        code=code,
     )
     await throttle.attempt(LINKS_BY_EMAIL, plain_email(email))
     statement = insert(MailLink).values(
         person_id=person_id, purpose=MailLinkPurpose.CONFIRM, email=plain_email(email), locale=locale
+    )
+    await _tell_the_post(db, (await db.execute(statement.returning(MailLink.id))).scalar_one())
+
+
+async def mail_news(
+    db: AsyncSession, *, person_id: PersonId, purpose: MailLinkPurpose, email: str, locale: str
+) -> None:
+    """Tell a person by mail, at an address of theirs, what happened to their account. No link goes with it."""
+    statement = insert(MailLink).values(
+        person_id=person_id,
+        purpose=purpose,
+        email=email,
+        locale=locale,
+        expires_at=func.now() + text("interval '3 days'"),
     )
     await _tell_the_post(db, (await db.execute(statement.returning(MailLink.id))).scalar_one())
 
@@ -183,7 +211,7 @@ async def consume_mail_link(
         case MailLinkPurpose.SIGN_IN:
             if (await me(db, person_id=seen.person_id)).email != seen.email:
                 raise LinkExpired
-            return await open_sign_in(
+            return await enter(
                 db,
                 person_id=seen.person_id,
                 method=SignInMethod.MAIL_LINK,
@@ -191,12 +219,25 @@ async def consume_mail_link(
                 address=address,
             )
         case MailLinkPurpose.CONFIRM:
+            # The former address is told: whoever did not want this learns of it there.
             owner = (await find_person(db, email=seen.email)).person_id
             if owner not in (None, seen.person_id):
                 raise EmailTaken
+            person = await me(db, person_id=seen.person_id)
+            former, locale = person.email, person.locale
             await db.execute(
                 update(Person).where(Person.person_id == seen.person_id).values(email=seen.email)
             )
+            if former != seen.email:
+                await mail_news(
+                    db,
+                    person_id=seen.person_id,
+                    purpose=MailLinkPurpose.ADDRESS_CHANGED,
+                    email=former,
+                    locale=locale,
+                )
             return None
+        case MailLinkPurpose.ADDRESS_CHANGED | MailLinkPurpose.FACTOR_DISABLED:
+            raise LinkExpired
         case _:
             assert_never(seen.purpose)

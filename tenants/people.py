@@ -16,14 +16,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tenants.half_sign_ins import enter
 from tenants.passwords import hash_password, is_password, renewed_hash
 from tenants.platform.database import Base, work_for
 from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import PersonId
+from tenants.platform.sealing import Seal
 from tenants.platform.security import subscriber_of
 from tenants.platform.throttle import Limit, Throttle
 from tenants.platform.words import LOCALES, N_
-from tenants.sign_ins import Opened, SignIn, SignInMethod, open_sign_in, revoke_other_sign_ins
+from tenants.second_factors import must_show_code
+from tenants.sign_ins import Opened, SignIn, SignInMethod, revoke_other_sign_ins
 
 # Who came in by mail a moment ago holds the mailbox, and may set a password without the old one.
 RECENT: Final = timedelta(minutes=20)
@@ -150,7 +153,7 @@ async def sign_in_with_password(
     found = await find_person(db, email=email)
     if not await is_password(password, found.password_hash) or found.person_id is None:
         raise WrongPassword
-    opened = await open_sign_in(
+    opened = await enter(
         db, person_id=found.person_id, method=SignInMethod.PASSWORD, user_agent=user_agent, address=address
     )
     assert found.password_hash is not None, "a password that matches has a hash"
@@ -170,15 +173,24 @@ async def change_password(
     sign_in_id: UUID,
     new_password: str,
     current_password: str | None = None,
+    seal: Seal | None = None,
+    code: str | None = None,
 ) -> int:
     """Set the password and sign every other browser out; return how many there were.
 
     The current one is asked for, unless there is none or this sign-in came from the mailbox within 20
-    minutes. Raises WrongCurrentPassword, PasswordTooShort, PasswordTooEasy (on ``new_password``), and
-    TooManyAttempts, for a browser left open must not become a place to guess the password at leisure.
+    minutes, and always a fresh ``code`` of the second factor, if they have one. Raises WrongCurrentPassword,
+    CodeNeeded, WrongCode, PasswordTooShort, PasswordTooEasy (on ``new_password``), and TooManyAttempts, for a
+    browser left open must not become a place to guess the password at leisure.
     """
     person = await must_be_themselves(
-        db, throttle, person_id=person_id, sign_in_id=sign_in_id, current_password=current_password
+        db,
+        throttle,
+        person_id=person_id,
+        sign_in_id=sign_in_id,
+        current_password=current_password,
+        seal=seal,
+        code=code,
     )
     hashed = await hash_password(new_password, email=person.email, field="new_password")
     await db.execute(
@@ -196,10 +208,13 @@ async def must_be_themselves(
     person_id: PersonId,
     sign_in_id: UUID,
     current_password: str | None,
+    seal: Seal | None = None,
+    code: str | None = None,
 ) -> Person:
-    """Ask for the password before what gives the account away, where there is one; return the person.
+    """Make sure that the person is still at this browser: they came by mail just now, or know their password.
 
-    Who came in by mail a moment ago has just shown who they are. Raises WrongCurrentPassword, TooManyAttempts.
+    Whoever has a second factor shows a fresh code as well. Returns who they are. Raises WrongCurrentPassword,
+    CodeNeeded, WrongCode, TooManyAttempts.
     """
     person = await me(db, person_id=person_id)
     if person.password_hash and not await came_by_mail_just_now(
@@ -208,6 +223,7 @@ async def must_be_themselves(
         await throttle.attempt(PASSWORDS_BY_EMAIL, person.email)
         if not current_password or not await is_password(current_password, person.password_hash):
             raise WrongCurrentPassword
+    await must_show_code(db, throttle, seal=seal, person_id=person_id, code=code)
     return person
 
 

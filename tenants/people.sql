@@ -72,6 +72,7 @@ CREATE FUNCTION arrive(
     OUT display_name text,
     OUT membership_state text,
     OUT roles text[],
+    OUT withheld text[],
     OUT token_id uuid,
     OUT scopes text[],
     OUT unread_notices integer
@@ -123,6 +124,17 @@ BEGIN
         FROM mandates g
         WHERE g.tenant_id = arrive.tenant_id AND g.membership_id = arrive.membership_id
           AND g.ended_at IS NULL AND g.term @> now();
+    END IF;
+    -- What a mandate gives and its holder may not use yet, for want of the second factor that a rule asks for.
+    IF cardinality(roles) > 0 THEN
+        SELECT COALESCE(array_agg(held.role), '{}') INTO withheld
+        FROM unnest(roles) AS held(role)
+        WHERE NOT EXISTS (
+            SELECT FROM second_factors f WHERE f.person_id = arrive.person_id AND f.confirmed_at IS NOT NULL
+        ) AND CASE (
+            SELECT v.value #>> '{}' FROM rule_versions v
+            WHERE v.tenant_id = arrive.tenant_id AND v.rule = 'tenants.second_factor' AND v.in_force @> now()
+        ) WHEN '1' THEN held.role IN ('manager', 'treasurer') WHEN '2' THEN true ELSE false END;
     END IF;
     IF membership_state = 'active' AND token_id IS NULL THEN
         -- A page says "99+" at most, so counting stops there.
@@ -178,7 +190,7 @@ AS $$
     UPDATE mail_links l SET token_hash = p_token_hash
     FROM people p
     WHERE l.id = p_id AND l.consumed_at IS NULL AND l.expires_at > now() AND p.person_id = l.person_id
-    RETURNING l.email, l.purpose::text, CASE l.purpose WHEN 'confirm' THEN p.locale ELSE l.locale END
+    RETURNING l.email, l.purpose::text, CASE l.purpose WHEN 'sign_in' THEN l.locale ELSE p.locale END
 $$;
 
 -- What a mailed link opens, if it is still good. Whoever holds the token holds the mailbox.
@@ -191,6 +203,7 @@ AS $$
     SELECT l.id, l.person_id, l.purpose::text, l.email
     FROM mail_links l
     WHERE l.token_hash = p_token_hash AND l.consumed_at IS NULL AND l.expires_at > now()
+      AND l.purpose IN ('sign_in', 'confirm')
 $$;
 
 -- What a mailed invitation opens, if it is still good. Whoever holds the token holds the mailbox.

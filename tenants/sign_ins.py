@@ -73,11 +73,15 @@ class SignIn(Base):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A sign-in just opened: ``token`` is for the browser's cookie and is kept nowhere else."""
+    """A sign-in just opened: ``token`` is for the browser's cookie and is kept nowhere else.
+
+    ``half``: a second factor is still asked for, and the token opens nothing but the page that asks.
+    """
 
     person_id: PersonId
     sign_in_id: UUID
     token: str
+    half: bool = False
 
 
 def new_token() -> tuple[str, bytes]:

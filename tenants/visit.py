@@ -33,6 +33,8 @@ from tenants.platform.errors import (
     ScopeMissing,
 )
 from tenants.platform.forms import Done, Form, Nothing, SentBefore
+from tenants.platform.sealing import Seal
+from tenants.platform.security import SAFE_METHODS
 from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem, render
 from tenants.platform.throttle import Throttle
@@ -54,6 +56,11 @@ class House:
     throttle: Throttle
     navigation: "Callable[[Visit], Sequence[NavigationItem]]"
 
+    @cached_property
+    def seal(self) -> Seal:
+        """What seals the secrets of second factors."""
+        return Seal(self.settings.secret_key, purpose="second factor")
+
 
 class Visit:
     """What a handler is given: the transaction, who reads, and how to answer."""
@@ -69,6 +76,8 @@ class Visit:
         self.person = arrival.person()
         self.member = arrival.member()
         self.roles = frozenset(Role(role) for role in arrival.roles or ())
+        # What mandates give and may not be used for want of a second factor: it reads, and changes nothing.
+        self.withheld = frozenset(Role(role) for role in arrival.withheld or ())
         self.unread_notices: int = arrival.unread_notices or 0
         self.token_id: UUID | None = arrival.token_id
         self.locale = _locale(request, self.person, self.cooperative)
@@ -101,11 +110,13 @@ class Visit:
         person = self.signed_in
         if self.member is None:
             raise NotAMember
+        reading = self.request.method in SAFE_METHODS
         return Actor(
             tenant_id=self.here.tenant_id,
             membership_id=self.member.id,
             person_id=person.id,
-            roles=self.roles,
+            roles=self.roles if reading else self.roles - self.withheld,
+            withheld=frozenset() if reading else self.withheld,
             scopes=frozenset(self._arrival.scopes or ()) if self.token_id else None,
         )
 

@@ -138,6 +138,8 @@ async def change_password(visit: NamedDependency[Visit], data: JSONBody[Password
         sign_in_id=own,
         new_password=data.new_password,
         current_password=data.current_password or None,
+        seal=visit.house.seal,
+        code=data.code,
     )
     return SignedOut(count=gone)
 
@@ -156,6 +158,8 @@ async def request_email_change(visit: NamedDependency[Visit], data: JSONBody[Ema
         email=data.email,
         locale=visit.locale,
         current_password=data.current_password or None,
+        seal=visit.house.seal,
+        code=data.code,
     )
     return MailSent(email=data.email)
 

@@ -19,6 +19,7 @@ from tenants.platform.errors import NotSignedIn
 from tenants.platform.forms import Done, Form
 from tenants.platform.inputs import Email, OptionalLine, Secret
 from tenants.platform.words import _, ngettext, use_locale
+from tenants.second_factors import factor_state
 from tenants.sign_ins import my_sign_ins, revoke_sign_in
 from tenants.visit import Visit
 
@@ -26,17 +27,19 @@ LOCALE_COOKIE_SECONDS = 400 * 24 * 3600
 
 
 class PasswordForm(msgspec.Struct, frozen=True):
-    """A new password, and the present one where it is asked for."""
+    """A new password, and the present one and a code of the second factor where they are asked for."""
 
     new_password: Secret
     current_password: str = ""
+    code: OptionalLine = ""
 
 
 class EmailForm(msgspec.Struct, frozen=True):
-    """The address that is to become one's own, and the password where it is asked for."""
+    """The address that is to become one's own, and the password and a code where they are asked for."""
 
     email: Email
     current_password: str = ""
+    code: OptionalLine = ""
 
 
 class LanguageForm(msgspec.Struct, frozen=True):
@@ -72,6 +75,7 @@ async def account_page(
         person=mine,
         memberships=await my_memberships(visit.db),
         sign_ins=await my_sign_ins(visit.db, person_id=person.id),
+        factor=await factor_state(visit.db, person_id=person.id),
         asks_current=mine.password_hash is not None and not by_mail,
         form=password or email,
         password_form=password or visit.blank_form(PasswordForm),
@@ -107,6 +111,8 @@ async def set_password(visit: NamedDependency[Visit]) -> Response[Any]:
             sign_in_id=sign_in_id,
             new_password=form.data.new_password,
             current_password=form.data.current_password or None,
+            seal=visit.house.seal,
+            code=form.data.code,
         )
         kept = _("Votre mot de passe est changé.")
         others = ngettext(
@@ -132,6 +138,8 @@ async def ask_email_change(visit: NamedDependency[Visit]) -> Response[Any]:
             email=form.data.email,
             locale=visit.locale,
             current_password=form.data.current_password or None,
+            seal=visit.house.seal,
+            code=form.data.code,
         )
         sent = _("Un lien est parti à {email} : ouvrez-le pour confirmer.", email=form.data.email)
         return Done("/me", sent)

@@ -4,12 +4,14 @@ They must never say whether an address is known.
 """
 
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from tenants.half_sign_ins import GOOD_FOR_SECONDS
 from tenants.mail_links import consume_mail_link, look_at_mail_link, request_mail_link
 from tenants.people import WrongPassword, my_memberships, sign_in_with_password
 from tenants.platform.forms import Done, Form, Nothing
@@ -23,6 +25,8 @@ from tenants.visit import Visit
 
 # The browser keeps the cookie as long as browsers do; whether it is still good is ours to say (30 days).
 COOKIE_SECONDS: Final = 400 * 24 * 3600
+# Of whoever has shown a first factor and is asked for the second; ours is good for ten minutes.
+HALF_COOKIE: Final = "archipel_half_sign_in"
 
 
 class SignInForm(msgspec.Struct, frozen=True):
@@ -108,7 +112,7 @@ async def press_link(visit: NamedDependency[Visit], token: FromPath[str]) -> Res
         if entered is None:
             return Done("/me", _("Votre adresse est maintenant {email}.", email=seen.email))
         opened.append(entered)
-        return Done(await first_page(visit), _("Vous êtes connecté."))
+        return Done(await first_page(visit), "" if entered.half else _("Vous êtes connecté."))
 
     answer = await visit.submit(
         form, work, otherwise=lambda: visit.page("tenants/link.html", link=seen, token=token, form=form)
@@ -140,7 +144,11 @@ async def first_page(visit: Visit) -> str:
 
 
 def keep_signed_in(visit: Visit, answer: Response[Any], opened: Opened) -> Response[Any]:
-    """Give the browser the cookie of a sign-in just opened."""
+    """Give the browser the cookie of a sign-in just opened; if it is half, lead it to where the code is asked."""
+    if opened.half:
+        answer.headers["location"] = f"/sign-in/code?next={quote(answer.headers['location'])}"
+        answer.set_cookie(visit.cookie(HALF_COOKIE, opened.token, max_age=GOOD_FOR_SECONDS))
+        return answer
     answer.set_cookie(visit.cookie(SIGN_IN_COOKIE, opened.token, max_age=COOKIE_SECONDS))
     return answer
 

@@ -24,6 +24,7 @@ KEPT: Final = {
     "sign_ins": timedelta(days=30),
     "mail_links": timedelta(days=1),
     "join_requests": timedelta(days=1),
+    "half_sign_ins": timedelta(days=1),
 }
 AT_ONCE = 10_000
 # More often than daily, so that a worker that is restarted every day still sweeps.
@@ -48,6 +49,9 @@ OVER: Final = {
     """,
     "mail_links": """
         id IN (SELECT id FROM mail_links WHERE expires_at < now() - CAST(:kept AS interval) LIMIT :most)
+    """,
+    "half_sign_ins": """
+        id IN (SELECT id FROM half_sign_ins WHERE expires_at < now() - CAST(:kept AS interval) LIMIT :most)
     """,
     "join_requests": """
         ctid IN (SELECT ctid FROM join_requests WHERE expires_at < now() - CAST(:kept AS interval)

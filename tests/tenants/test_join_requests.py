@@ -404,7 +404,7 @@ async def test_a_program_of_a_manager_lists_and_answers(
     assert [one["id"] for one in rest["items"]] == [str(second.id)]
     approved = await client.post(f"/{coop.slug}/join-requests/{first.id}/approve")
     assert approved.status_code == 200
-    assert UUID(approved.json()["membership_id"])
+    assert str(UUID(approved.json()["membership_id"])) == approved.json()["membership_id"]
     declined = await client.post(
         f"/{coop.slug}/join-requests/{second.id}/decline", json={"reason": "Au complet"}
     )
