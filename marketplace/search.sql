@@ -7,25 +7,43 @@
 -- missions themselves under the policy as everywhere else.
 --
 -- Beside its words each mission carries keys ('§t29' its territory, '§zopen' its state...), so that words and filters are
--- one question to one index. Two of them name the week in which it was listed ('§o...' while it is open, '§w...' always),
--- one pair the cooperative: a word that everybody uses is looked for in the newest weeks alone, and asking costs what the answer
--- is long, not what the cooperative has gathered.
+-- one question to one index. Some of them name the cooperative and the week, the month... in which it was listed ('§o...'
+-- while it is open, '§w...' always): a word that everybody uses is looked for among the newest alone, and asking costs what
+-- the answer is long, not what the cooperative has gathered.
 
--- Counting stops here: a page says "1 000+" beyond.
+-- Counting stops here: a page says "500+" beyond.
 CREATE OR REPLACE FUNCTION missions_counted() RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 1000';
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 500';
+
+-- The newest of what is counted are ordered by how well they answer; older ones follow by age.
+CREATE OR REPLACE FUNCTION missions_ranked() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 250';
 
 CREATE OR REPLACE FUNCTION week_of(p_at timestamptz) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT floor(extract(epoch FROM p_at) / 604800)::integer $$;
 
--- The key of a week of a cooperative, or (null) of all its weeks.
-CREATE OR REPLACE FUNCTION shelf_of(p_shelf "char", p_tenant uuid, p_week integer) RETURNS text
+-- How many weeks a shelf spans; 0 is all. A shelf is one key, because many in a row would be read one by one.
+CREATE OR REPLACE FUNCTION shelf_spans() RETURNS integer[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT '{1, 4, 16, 64, 0}'::integer[] $$;
+
+-- The key of the shelf of so many weeks in which a week lies.
+CREATE OR REPLACE FUNCTION shelf_of(p_shelf "char", p_tenant uuid, p_week integer, p_span integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT p_shelf::text || left(md5(p_tenant::text || COALESCE(p_week::text, '')), 16) $$;
+AS $$ SELECT p_shelf::text || left(md5(concat_ws(':', p_tenant, p_span, p_week / NULLIF(p_span, 0))), 16) $$;
+
+-- The question for the shelf of this span in which a week lies, and the one before it.
+CREATE OR REPLACE FUNCTION shelved(p_shelf "char", p_tenant uuid, p_week integer, p_span integer) RETURNS tsquery
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT searched_keys(ARRAY[CASE WHEN p_span = 0 THEN shelf_of(p_shelf, p_tenant, 0, 0) ELSE
+        shelf_of(p_shelf, p_tenant, p_week, p_span) || '|' || shelf_of(p_shelf, p_tenant, p_week - p_span, p_span)
+    END])
+$$;
 
 -- The edition of what index_mission() writes: raise it when that changes, and everything is indexed anew.
 CREATE OR REPLACE FUNCTION mission_words_edition() RETURNS smallint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 1::smallint';
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 2::smallint';
 
 CREATE OR REPLACE FUNCTION index_mission(p_tenant uuid, p_mission uuid) RETURNS void
 LANGUAGE sql VOLATILE
@@ -51,10 +69,11 @@ AS $$
                    CASE WHEN m.estimated_minutes <= 60 THEN 'h1' WHEN m.estimated_minutes <= 180 THEN 'h2'
                         WHEN m.estimated_minutes <= 420 THEN 'h3' ELSE 'h4' END
                ] || skill.ids AS facets,
-               ARRAY[shelf_of('w', m.tenant_id, NULL), shelf_of('w', m.tenant_id, week_of(listed.listed_at))]
-               || CASE WHEN m.state = 'open' THEN ARRAY[
-                      shelf_of('o', m.tenant_id, NULL), shelf_of('o', m.tenant_id, week_of(listed.listed_at))
-                  ] ELSE '{}' END AS shelves
+               array(
+                   SELECT shelf_of(shelf, m.tenant_id, week_of(listed.listed_at), span)
+                   FROM unnest(shelf_spans()) span, unnest('{w,o}'::"char"[]) shelf
+                   WHERE shelf = 'w' OR m.state = 'open'
+               ) AS shelves
     ) keys
     WHERE m.tenant_id = p_tenant AND m.id = p_mission
     ON CONFLICT (tenant_id, mission_id) DO UPDATE SET
@@ -95,7 +114,7 @@ BEGIN
           AND NOT EXISTS (
               SELECT FROM mission_words w
               WHERE w.tenant_id = NEW.tenant_id
-                AND w.words @@ (searched_term(v.word) && searched_keys(ARRAY[shelf_of('w', NEW.tenant_id, NULL)]))
+                AND w.words @@ (searched_term(v.word) && shelved('w', NEW.tenant_id, 0, 0))
           );
     END IF;
     IF TG_OP = 'INSERT' OR (OLD.title, OLD.description, OLD.tags, OLD.published_at)
@@ -145,8 +164,29 @@ AS $$
     ORDER BY slips, alike DESC, word
 $$;
 
+-- The words of this cooperative that begin like the one being typed, the shortest first. The index of words could find
+-- beginnings by itself, but would read every place of each in every cooperative before the first is answered.
+CREATE OR REPLACE FUNCTION words_beginning_like(p_tenant uuid, p_word text) RETURNS tsquery
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off
+AS $$
+    SELECT COALESCE(string_agg(DISTINCT begun.term::text, ' | '), '')::tsquery
+    FROM (
+        SELECT searched_term(v.word) AS term
+        FROM (SELECT regexp_replace(lower(public.unaccent(p_word)), '[^a-z]', '', 'g') AS word) typed,
+             mission_vocabulary v
+        WHERE length(typed.word) >= 3 AND v.tenant_id = p_tenant
+          AND v.word >= typed.word AND v.word < typed.word || '{'
+        ORDER BY length(v.word), v.word
+        LIMIT 24
+    ) begun
+    WHERE numnode(begun.term) > 0
+$$;
+
 -- Whoever asks, and from where a page begins; passed from the door to what gathers behind it.
-CREATE OR REPLACE FUNCTION gather_missions(
+DROP FUNCTION IF EXISTS gather_missions;
+CREATE FUNCTION gather_missions(
     p_tenant uuid,
     p_reader uuid,
     p_own uuid[],
@@ -160,7 +200,7 @@ CREATE OR REPLACE FUNCTION gather_missions(
     p_without uuid[],
     p_offset integer,
     p_limit integer,
-    OUT found integer,
+    OUT total integer,
     OUT ids uuid[],
     OUT facets jsonb
 )
@@ -170,19 +210,19 @@ SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    v_weeks integer;
+    v_span integer;
     v_from integer := week_of(COALESCE(p_before_at, now()));
     v_all tsquery;
     v_counted integer := CASE WHEN p_newest AND p_before_at IS NOT NULL THEN p_limit ELSE missions_counted() END;
 BEGIN
-    FOREACH v_weeks IN ARRAY CASE WHEN p_own IS NULL THEN ARRAY[1, 4, 16, 64, 0] ELSE ARRAY[0] END LOOP
-        v_all := searched_keys(ARRAY[CASE WHEN v_weeks = 0 THEN shelf_of(p_shelf, p_tenant, NULL) ELSE (
-            SELECT string_agg(shelf_of(p_shelf, p_tenant, v_from - week), '|') FROM generate_series(0, v_weeks - 1) week
-        ) END]) && p_asked;
+    FOREACH v_span IN ARRAY CASE WHEN p_own IS NULL THEN shelf_spans() ELSE ARRAY[0] END LOOP
+        v_all := shelved(p_shelf, p_tenant, v_from, v_span) && p_asked;
+        -- The tenant is compared in a way that no index offers: the keys have found its rows already.
         WITH hit AS MATERIALIZED (
-            SELECT w.mission_id, w.listed_at, w.facets, w.words
+            SELECT w.mission_id, w.listed_at, w.facets,
+                   row_number() OVER (ORDER BY w.listed_at DESC, w.mission_id DESC) AS age
             FROM mission_words w
-            WHERE w.tenant_id = p_tenant AND w.words @@ v_all
+            WHERE w.tenant_id IS NOT DISTINCT FROM p_tenant AND w.words @@ v_all
               AND (w.published OR EXISTS (
                   SELECT FROM missions m WHERE m.tenant_id = p_tenant AND m.id = w.mission_id AND m.author_id = p_reader
               ))
@@ -193,14 +233,12 @@ BEGIN
             LIMIT v_counted
         ), placed AS (
             SELECT h.mission_id, row_number() OVER (
-                ORDER BY CASE WHEN p_parts IS NULL THEN 0 ELSE (
-                             SELECT count(*) FROM unnest(p_parts) part WHERE h.words @@ part
-                         ) END DESC,
-                         CASE WHEN p_newest THEN 0
-                              ELSE ts_rank('{0.05, 0.2, 0.6, 1}', h.words, p_exact) END DESC,
-                         h.listed_at DESC, h.mission_id DESC
+                ORDER BY (SELECT count(*) FROM unnest(p_parts) part WHERE w.words @@ part) DESC,
+                         ts_rank('{0.05, 0.2, 0.6, 1}', w.words, p_exact) DESC NULLS LAST, h.age
             ) AS place
             FROM hit h
+            LEFT JOIN mission_words w ON w.tenant_id = p_tenant AND w.mission_id = h.mission_id
+                AND NOT p_newest AND h.age <= missions_ranked()
         )
         SELECT (SELECT count(*) FROM hit),
                (SELECT array_agg(p.mission_id ORDER BY p.place) FROM placed p
@@ -209,9 +247,45 @@ BEGIN
                    SELECT jsonb_object_agg(counted.key, counted.n)
                    FROM (SELECT key, count(*) AS n FROM hit, unnest(hit.facets) key GROUP BY key) counted
                ) END
-        INTO found, ids, facets;
-        EXIT WHEN found >= v_counted;
+        INTO total, ids, facets;
+        EXIT WHEN total >= v_counted;
     END LOOP;
+END
+$$;
+
+-- How many missions in each state answer, among some; the states are the fourth of the facets.
+CREATE OR REPLACE FUNCTION count_states(p_tenant uuid, p_reader uuid, p_own uuid[], p_asked tsquery) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    v_states jsonb;
+    v_total integer;
+    v_span integer;
+    v_all tsquery;
+BEGIN
+    FOREACH v_span IN ARRAY CASE WHEN p_own IS NULL THEN shelf_spans() ELSE ARRAY[0] END LOOP
+        v_all := shelved('w', p_tenant, week_of(now()), v_span) && p_asked;
+        SELECT jsonb_object_agg(counted.state, counted.n), sum(counted.n) INTO v_states, v_total
+        FROM (
+            SELECT hit.state, count(*) AS n
+            FROM (
+                SELECT w.facets[4] AS state
+                FROM mission_words w
+                WHERE w.tenant_id IS NOT DISTINCT FROM p_tenant AND w.words @@ v_all
+                  AND (w.published OR EXISTS (
+                      SELECT FROM missions m WHERE m.tenant_id = p_tenant AND m.id = w.mission_id AND m.author_id = p_reader
+                  ))
+                  AND (p_own IS NULL OR w.mission_id = ANY (p_own))
+                LIMIT missions_counted()
+            ) hit
+            GROUP BY hit.state
+        ) counted;
+        EXIT WHEN v_total >= missions_counted();
+    END LOOP;
+    RETURN v_states;
 END
 $$;
 
@@ -231,7 +305,7 @@ CREATE FUNCTION search_missions(
     p_before_id uuid,
     p_offset integer,
     p_limit integer,
-    OUT found integer,
+    OUT total integer,
     OUT ids uuid[],
     OUT near_ids uuid[],
     OUT near_words text[],
@@ -242,6 +316,7 @@ CREATE FUNCTION search_missions(
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
+SET client_min_messages = warning
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -260,7 +335,7 @@ DECLARE
     v_alike text;
     v_word text;
 BEGIN
-    found := 0;
+    total := 0;
     idle := cardinality(p_terms) > 0;
     IF v_tenant IS NULL THEN
         RETURN;
@@ -286,21 +361,20 @@ BEGIN
             v_not := v_not && !!v_one;
         ELSE
             v_exact := v_exact && v_one;
-            v_part := CASE WHEN p_kinds[i] = 'last' THEN searched_beginning(p_terms[i]) ELSE v_one END;
+            v_part := CASE WHEN p_kinds[i] = 'last' THEN v_one || words_beginning_like(v_tenant, p_terms[i])
+                ELSE v_one END;
             v_asked := v_asked && v_part;
             v_parts := v_parts || v_part;
         END IF;
     END LOOP;
     marked := v_asked;
-    SELECT g.found, g.ids, g.facets INTO found, ids, facets
+    SELECT g.total, g.ids, g.facets INTO total, ids, facets
     FROM gather_missions(v_tenant, p_reader, v_own, v_asked && v_not && v_here, v_exact, NULL, v_shelf,
         p_newest OR numnode(v_exact) = 0, p_before_at, p_before_id, NULL, p_offset, p_limit) g;
     IF p_reader IS NOT NULL AND p_before_at IS NULL AND p_offset = 0 THEN
-        SELECT s.facets INTO states
-        FROM gather_missions(v_tenant, p_reader, v_own, v_asked && v_not && v_any, v_exact, NULL, 'w', true, NULL, NULL, NULL, 0, 0) s;
-        states := (SELECT jsonb_object_agg(key, value) FROM jsonb_each(states) WHERE key LIKE 'z%');
+        states := count_states(v_tenant, p_reader, v_own, v_asked && v_not && v_any);
     END IF;
-    IF found >= 5 OR numnode(v_asked) = 0 OR p_offset > 0 OR p_before_at IS NOT NULL THEN
+    IF total >= 5 OR numnode(v_asked) = 0 OR p_offset > 0 OR p_before_at IS NOT NULL THEN
         RETURN;
     END IF;
     -- Little was found: each word by itself, and what is spelt like those that nothing says.
@@ -316,7 +390,7 @@ BEGIN
             IF NOT EXISTS (
                 SELECT FROM mission_words w
                 WHERE w.tenant_id = v_tenant AND w.published
-                  AND w.words @@ (v_one && searched_keys(ARRAY[shelf_of('w', v_tenant, NULL)]))
+                  AND w.words @@ (v_one && shelved('w', v_tenant, 0, 0))
             ) THEN
                 FOR v_alike IN
                     SELECT alike FROM words_spelt_like(v_tenant, v_word) alike
@@ -326,7 +400,7 @@ BEGIN
                         WHERE w.tenant_id = v_tenant AND w.published
                           AND (v_own IS NULL OR w.mission_id = ANY (v_own))
                           AND w.words @@ (
-                              searched_term(alike) && v_not && v_here && searched_keys(ARRAY[shelf_of(v_shelf, v_tenant, NULL)])
+                              searched_term(alike) && v_not && v_here && shelved(v_shelf, v_tenant, 0, 0)
                           )
                     )
                     LIMIT 3
@@ -355,9 +429,11 @@ DECLARE
     subject text;
 BEGIN
     FOREACH subject IN ARRAY ARRAY[
-        'missions_counted()', 'week_of(timestamptz)', 'shelf_of("char", uuid, integer)', 'mission_words_edition()',
+        'missions_counted()', 'missions_ranked()', 'week_of(timestamptz)', 'shelf_spans()',
+        'shelf_of("char", uuid, integer, integer)', 'shelved("char", uuid, integer, integer)', 'count_states(uuid, uuid, uuid[], tsquery)',
+        'mission_words_edition()',
         'index_mission(uuid, uuid)', 'spell_mission(uuid, uuid)', 'follow_mission()', 'follow_mission_skills()',
-        'words_spelt_like(uuid, text)',
+        'words_spelt_like(uuid, text)', 'words_beginning_like(uuid, text)',
         'gather_missions(uuid, uuid, uuid[], tsquery, tsquery, tsquery[], "char", boolean, timestamptz, uuid, uuid[], integer, integer)',
         'search_missions(text[], text[], text[], text, uuid, boolean, boolean, timestamptz, uuid, integer, integer)'
     ] LOOP
@@ -368,6 +444,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION
     words_spelt_like(uuid, text),
+    words_beginning_like(uuid, text),
+    count_states(uuid, uuid, uuid[], tsquery),
     gather_missions(uuid, uuid, uuid[], tsquery, tsquery, tsquery[], "char", boolean, timestamptz, uuid, uuid[], integer, integer)
 FROM app, platform;
 

@@ -40,8 +40,9 @@ CREATE OR REPLACE FUNCTION searched_term(p_term text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT phraseto_tsquery('public.searched_fr', translate(p_term, '-/', '  '))
-        || phraseto_tsquery('public.searched_en', translate(p_term, '-/', '  '))
+    SELECT CASE WHEN fr = en THEN fr ELSE fr || en END
+    FROM phraseto_tsquery('public.searched_fr', translate(p_term, '-/', '  ')) fr,
+         phraseto_tsquery('public.searched_en', translate(p_term, '-/', '  ')) en
 $$;
 
 -- The words that begin like the one being typed.
