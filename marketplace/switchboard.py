@@ -35,6 +35,7 @@ from tenants.admission_letters import mail_join_answer, mail_join_link
 from tenants.api import API as TENANTS_API
 from tenants.assembly_signatures import notify_rules_changed
 from tenants.cooperatives import Cooperative
+from tenants.delegation_terms import review_delegations
 from tenants.digests import mail_digests
 from tenants.erasure_letters import mail_erasure_asked, mail_person_erasure_asked
 from tenants.events import (
@@ -134,7 +135,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     MemberInvited: (mail_invitation,),
     JoinRequested: (mail_join_link,),
     JoinAnswered: (mail_join_answer,),
-    MandatesDue: (review_mandates,),
+    MandatesDue: (review_mandates, review_delegations),
     RuleChanged: (),
     AssemblySigned: (notify_rules_changed,),
     NoticesGiven: (mail_notices,),
@@ -190,6 +191,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         *public,
         item(_("Caisse solidaire"), f"{home}/pot"),
         item(_("Mandats"), f"{home}/mandates"),
+        item(_("Délégations"), f"{home}/delegations"),
         item(_("Assemblées"), f"{home}/assemblies"),
     ]
     if visit.holds("mediator"):
@@ -202,6 +204,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
     if visit.holds("manager"):
         affairs += [
             item(_("Invitations"), f"{home}/invitations"),
+            item(_("Membres sans ordinateur"), f"{home}/offline-members"),
             item(_("Demandes d'adhésion"), f"{home}/join-requests"),
             item(_("Compétences"), f"{home}/skills"),
             item(_("Paramètres"), f"{home}/settings"),

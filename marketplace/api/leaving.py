@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace import leaving as verbs
 from tenants.memberships import MembershipState
@@ -29,7 +29,7 @@ class Parted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @api_get(HERE + "/leaving", operation_id="leaving", summary="What leaving would meet")
-async def leaving(visit: NamedDependency[Visit], member: UUID | None = None) -> verbs.Leaving:
+async def leaving(visit: NamedDependency[Visit], member: FromQuery[UUID | None] = None) -> verbs.Leaving:
     """Say what stands in the way and what becomes of the hours; about another, for a manager."""
     actor = visit.member_with("profile:read")
     return await verbs.leaving(visit.db, actor=actor, membership_id=member)

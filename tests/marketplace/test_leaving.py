@@ -14,6 +14,7 @@ from tenants.management import LastManager
 from tenants.memberships import Membership, MembershipState, StateUnfit, suspend_member
 from tenants.platform.database import Database
 from tenants.platform.errors import NotAllowed
+from tenants.platform.ids import MembershipId
 from tenants.register import published, register_lines, verify_register
 from tests import factories
 from tests.conftest import OpenAs
@@ -25,7 +26,7 @@ from timebank.exchanges import post_transfer
 from timebank.gifts import give
 from timebank.ledger.accounts import Account, hours_account_of, pot_of
 from timebank.ledger.proof import prove_ledger
-from timebank.ledger.refusals import AccountClosed, OverTheCeiling, SameAccount
+from timebank.ledger.refusals import AccountClosed, OverTheCeiling, SameAccount, UnknownAccount
 from timebank.ledger.transfers import Transfer
 from timebank.write_offs import NothingOwed, WriteOffDecided, ask_write_off, decide_write_off, write_offs
 
@@ -99,7 +100,8 @@ async def test_hours_left_go_to_the_pot_by_the_rule_or_for_want_of_a_choice(
 async def test_hours_left_go_to_the_member_one_names(database: Database) -> None:
     coop, ana, bo = await coop_of_two(database, leaving_credit=1, credit_limit_high=100)
     await pay(database, bo, ana, 90)
-    for heir, refusal in ((ana, SameAccount), (replace(bo, id=coop.tenant_id), Exception)):
+    nobody = replace(bo, id=MembershipId(coop.tenant_id))
+    for heir, refusal in ((ana, SameAccount), (nobody, UnknownAccount)):
         with pytest.raises(refusal):
             await go(database, ana, heir)
     await go(database, ana, bo)
