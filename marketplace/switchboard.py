@@ -32,6 +32,7 @@ from marketplace.rounds import (
     settle_what_silence_settles,
 )
 from tenants.admission_letters import mail_join_answer, mail_join_link
+from marketplace.saved_searches import tell_searchers
 from tenants.api import API as TENANTS_API
 from tenants.assembly_signatures import notify_rules_changed
 from tenants.cooperatives import Cooperative
@@ -76,6 +77,7 @@ from timebank.api import API as TIMEBANK_API
 from timebank.correspondence import prove_nightly, tell_receivers, tell_treasurers
 from timebank.events import HoldsExpired, LedgerDiffered, ProofDue, TransfersPosted
 from timebank.pages import PAGES as TIMEBANK_PAGES
+from timebank.starting_gifts import StartingGiftsDue, give_starting_gifts
 from timebank.transfer_desk import open_desk
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def routes() -> Sequence[ControllerRouterHandler]:
 # --- Events: what happened, and who hears it ---------------------------------------------------------------
 
 EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
-    missions.MissionPosted: (),
+    missions.MissionPosted: (tell_searchers,),
     missions.MissionWithdrawn: (tell.tell_of_withdrawal,),
     missions.MissionExpired: (tell.tell_of_expiry,),
     missions.BidPlaced: (tell.tell_of_bid,),
@@ -148,6 +150,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     PersonErasureDue: (erase_person,),
     MembershipErased: (),
     SilencesDue: (ask_after_the_silent,),
+    StartingGiftsDue: (give_starting_gifts,),
     ImportPrepared: (look_into,),
     ImportReleased: (carry_out_released,),
     ImportsDue: (clear_imports, mail_todays_invitations),
@@ -160,6 +163,7 @@ TICKS: Final[Sequence[Schedule]] = (
     Schedule("ledger_proof", ProofDue, at=time(3)),
     Schedule("mandates", MandatesDue, at=time(6)),
     Schedule("silences", SilencesDue, at=time(10)),
+    Schedule("starting_gifts", StartingGiftsDue, every=timedelta(hours=1)),
     Schedule("imports", ImportsDue, at=time(8)),
     Schedule("rulebook", RulebookDue, every=timedelta(hours=1)),
     Schedule("mails_again", MailTick, every=timedelta(minutes=15)),

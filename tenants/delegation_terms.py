@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.actors import Actor
-from tenants.delegations import Delegation, EndReason, write_end
+from tenants.delegating import write_end
+from tenants.delegations import Delegation, EndReason
 from tenants.events import MandatesDue
 from tenants.notices import notify
 from tenants.platform.ids import CooperativeId
@@ -53,5 +54,5 @@ async def lapse_delegations(db: AsyncSession, *, tenant_id: CooperativeId) -> in
         )
     over = (await db.scalars(locked.where(func.upper(Delegation.term) <= now))).all()
     for one in over:
-        await write_end(db, actor=actor, found=one, reason=EndReason.TERM)
+        await write_end(db, actor, one, EndReason.TERM)
     return len(over)

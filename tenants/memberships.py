@@ -71,9 +71,11 @@ class Membership(ProfileColumns, Base):
         CheckConstraint("(state = 'invited') = (joined_at IS NULL)", name="joined_unless_invited"),
         # Somebody without a computer is a member whom nobody has claimed yet: paper reaches them.
         CheckConstraint(
-            "state IN ('invited', 'left') OR person_id IS NOT NULL OR wants_letters",
+            "state IN ('invited', 'left') OR person_id IS NOT NULL OR wants_letters OR awaits_claim",
             name="claimed_when_active",
         ),
+        # Who came with their cooperative from another installation has still to claim what is theirs.
+        CheckConstraint("NOT awaits_claim OR person_id IS NULL", name="claimed_once"),
         CheckConstraint("NOT wants_letters OR postal_address <> ''", name="letters_need_an_address"),
         CheckConstraint("char_length(postal_address) <= 400", name="postal_address_length"),
         CheckConstraint(
@@ -105,6 +107,7 @@ class Membership(ProfileColumns, Base):
     # As it stands on an envelope; managers alone see it. Whether what is done in one's name is also told on paper.
     postal_address: Mapped[str] = mapped_column(server_default="")
     wants_letters: Mapped[bool] = mapped_column(server_default=text("false"))
+    awaits_claim: Mapped[bool] = mapped_column(server_default=text("false"))
     territory: Mapped[str | None]
     presentation: Mapped[str] = mapped_column(server_default="")
     # An address that waits for its owner to open the link sent there (see contact_emails).

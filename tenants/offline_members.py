@@ -5,10 +5,11 @@ It is linked to a person only when somebody accepts from the mailbox that the ma
 never sign anybody in, nor claim a membership for anyone.
 """
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants import audit, register
@@ -97,6 +98,34 @@ async def invite_offline_member(
     await audit.record(db, actor=actor, action="tenants:invitation:sent", subject_id=invitation.id)
     await emit(db, MemberInvited(tenant_id=actor.tenant_id, invitation_id=invitation.id))
     return invitation
+
+
+async def offline_members(
+    db: AsyncSession, *, actor: Actor, after: tuple[str, UUID] | None = None, limit: int | None = 20
+) -> Sequence[tuple[Membership, Invitation | None]]:
+    """List the members without a computer by name, with the invitation that waits for them, if one does. Managers."""
+    actor.must_hold(Role.MANAGER)
+    query = (
+        select(Membership, Invitation)
+        .outerjoin(
+            Invitation,
+            and_(
+                Invitation.tenant_id == Membership.tenant_id,
+                Invitation.membership_id == Membership.id,
+                Invitation.consumed_at.is_(None),
+            ),
+        )
+        .where(
+            Membership.tenant_id == actor.tenant_id,
+            Membership.state == MembershipState.ACTIVE,
+            Membership.person_id.is_(None),
+        )
+        .order_by(Membership.sort_name, Membership.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(Membership.sort_name, Membership.id) > tuple_(*after))
+    return [(one, invitation) for one, invitation in await db.execute(query)]
 
 
 async def choose_letters(

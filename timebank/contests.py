@@ -21,10 +21,17 @@ from tenants.mandates import Mandate
 from tenants.memberships import Membership
 from tenants.notices import NoticeKind, declare_notices, notify_members
 from tenants.platform.database import Base
-from tenants.platform.errors import NotAllowed, NotFound, Refusal
+from tenants.platform.errors import NotAllowed, NotFound
 from tenants.platform.ids import HoldId, MembershipId, TransferId
 from tenants.platform.words import N_
 from tenants.tellings import tell
+from timebank.contest_refusals import (
+    ContestDecided,
+    ContestedAlready,
+    ContestTooLate,
+    PartyMayNotSettle,
+    SlipFromItsMaker,
+)
 from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.holds import Hold, HoldState
 from timebank.ledger.transfers import Operation, Order, Transfer, post_linked, post_transfers
@@ -105,46 +112,6 @@ class Contest(Base):
     outcome: Mapped[ContestOutcome | None]
     decision: Mapped[str | None]
     reversal_id: Mapped[TransferId | None]
-
-
-class ContestTooLate(Refusal):
-    """The thirty days are over."""
-
-    code = "contest_too_late"
-    message = N_("Les 30 jours pour contester sont passés. La médiation peut encore vous écouter.")
-
-
-class ContestedAlready(Refusal):
-    """An entry is contested once."""
-
-    code = "contested_already"
-    message = N_("Cette saisie est déjà contestée, ou l'a été.")
-
-
-class SlipFromItsMaker(Refusal):
-    """Who made an entry, or is on one of its sides, does not bring in the slip that contests it."""
-
-    status = 403
-    code = "slip_from_its_maker"
-    message = N_(
-        "Vous avez fait cette saisie, ou elle vous concerne : une autre personne de la gestion doit enregistrer "
-        "le talon."
-    )
-
-
-class PartyMayNotSettle(Refusal):
-    """Who entered it, brought in the slip, or is on one of its sides decides nothing."""
-
-    status = 403
-    code = "party_may_not_settle"
-    message = N_("Vous avez pris part à cette saisie : une autre personne doit décider.")
-
-
-class ContestDecided(Refusal):
-    """The decision was taken."""
-
-    code = "contest_decided"
-    message = N_("La décision est déjà prise.")
 
 
 async def contest_entry(db: AsyncSession, *, actor: Actor, entry_id: UUID, words: str) -> Contest:
@@ -312,9 +279,8 @@ async def _settle(
 # --- Reading -----------------------------------------------------------------------------------------
 
 
-async def contest_of(db: AsyncSession, *, actor: Actor, entry_id: UUID) -> Contest | None:
-    """What was contested about an entry, for those who may read the entry. Raises NotFound."""
-    entry = await third_party_entry(db, actor=actor, entry_id=entry_id)
+async def contest_of(db: AsyncSession, entry: ThirdPartyEntry) -> Contest | None:
+    """What was contested about an entry that the caller may read."""
     return await db.get(Contest, (entry.tenant_id, entry.id))
 
 

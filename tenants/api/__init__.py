@@ -22,6 +22,7 @@ from tenants.api import (
     notice_preferences,
     notices,
     offline_members,
+    own_data,
     register,
     rules,
     second_factor,
@@ -88,4 +89,5 @@ API: Final[tuple[ControllerRouterHandler, ...]] = (
     notice_preferences.notice_preferences,
     notice_preferences.change_notice_preferences,
     audit.audit_entries,
+    *own_data.API,
 )

@@ -23,6 +23,7 @@ from tenants.pages import (
     notice_preferences,
     notices,
     offline_members,
+    own_data,
     paper_letters,
     profile,
     register,
@@ -118,4 +119,5 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     notice_preferences.stop,
     audit.audit_page,
     audit.audit_csv,
+    *own_data.PAGES,
 )

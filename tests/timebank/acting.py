@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from tenants.actors import Role
-from tenants.delegations import Act, Delegation, approve_delegation, propose_delegation
+from tenants.delegating import approve_delegation, propose_delegation
+from tenants.delegations import Act, Delegation
 from tenants.memberships import Membership
 from tenants.offline_members import admit_offline_member
 from tenants.platform.database import Database

@@ -11,14 +11,16 @@ from tests.conftest import OpenAs
 from tests.factories import Member, give_mandate, join_member
 from tests.marketplace.stories import balance
 from tests.timebank.acting import HOUR, Acting, acting, entered
-from timebank.contests import (
-    Contest,
+from timebank.contest_refusals import (
     ContestDecided,
     ContestedAlready,
-    ContestOutcome,
     ContestTooLate,
     PartyMayNotSettle,
     SlipFromItsMaker,
+)
+from timebank.contests import (
+    Contest,
+    ContestOutcome,
     contest_entry,
     contest_from_slip,
     contests,

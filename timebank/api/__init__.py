@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from timebank.api import hours, treasury, write_offs
+from timebank.api import entries, hours, treasury, write_offs
 from timebank.hot_transfers import post_transfer
 
-API: Final = [post_transfer, *hours.API, *treasury.API, *write_offs.API]
+API: Final = [post_transfer, *hours.API, *entries.API, *treasury.API, *write_offs.API]

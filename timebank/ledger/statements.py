@@ -1,7 +1,7 @@
 """Statements: what an account gave and received, and where it stands.
 
 Opening + moves = closing, on every page: the balances are those the ledger wrote with each entry. A statement
-is shown to the account's member, to the treasurer, and for the pot and the funds to their stewards. This file
+is shown to the account's member and to the treasurer; what a steward sees of the pot, ``pot_statements`` says. This file
 must never compute a balance that the ledger did not post, nor write anything.
 """
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Select, Text, Uuid, and_, column, select, table
+from sqlalchemy import BigInteger, DateTime, Select, Text, Uuid, and_, column, or_, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -66,6 +66,7 @@ class Move:
     cause: str | None
     reverses: TransferId | None
     reversed_by: TransferId | None
+    by_third_person: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +195,12 @@ def _moves(account: Account) -> Select[Any]:
             entries.cause,
             entries.reverses,
             reversal.id,
+            # A delegate, or a manager with a paper: others learn no more than that.
+            and_(
+                entries.reverses.is_(None),
+                entries.actor.not_in([entries.account_id, entries.counterparty_id]),
+                or_(entries.cause == "exchange", entries.cause.startswith("paper:")),
+            ),
         )
         .select_from(ENTRIES)
         .join(
@@ -216,10 +223,7 @@ def _moves(account: Account) -> Select[Any]:
 async def _readable(db: AsyncSession, *, actor: Actor, account_id: UUID) -> Account:
     account = await find_account(db, tenant_id=actor.tenant_id, account_id=account_id)
     own = account.membership_id is not None and account.membership_id == actor.membership_id
-    keeper = actor.holds(Role.TREASURER) or (
-        account.kind in {AccountKind.POT, AccountKind.FUND} and actor.holds(Role.STEWARD)
-    )
-    if not (own or keeper or actor.is_system):
+    if not (own or actor.holds(Role.TREASURER) or actor.is_system):
         raise UnknownAccount
     return account
 

@@ -1,5 +1,13 @@
 """The pages of the time bank: one's hours, giving, the solidarity pot, the treasury."""
 
-from timebank.pages import giving, hours, pot, treasury, write_offs
+from timebank.pages import entries, giving, hours, letters, pot, treasury, write_offs
 
-PAGES = [*hours.PAGES, *giving.PAGES, *pot.PAGES, *treasury.PAGES, *write_offs.PAGES]
+PAGES = [
+    *hours.PAGES,
+    *giving.PAGES,
+    *entries.PAGES,
+    *letters.PAGES,
+    *pot.PAGES,
+    *treasury.PAGES,
+    *write_offs.PAGES,
+]

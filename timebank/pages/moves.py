@@ -6,13 +6,15 @@ from tenants.platform.words import N_, _
 from timebank.closings import CAUSE as LEAVING
 from timebank.exchange_imports import HISTORY, HISTORY_OPENING
 from timebank.exchanges import EXCHANGE
-from timebank.gifts import GIFT, POT_GRANT
+from timebank.gift_causes import GIFT, POT_GRANT, POT_REQUEST, STARTING_GIFT
 from timebank.ledger.accounts import AccountKind
 from timebank.ledger.statements import Move
+from timebank.third_party_entries import PAPER
 
 # By what kind of move it was: what the one who received reads, and what the one who gave reads.
 SENTENCES = {
     EXCHANGE: (N_("Vous avez aidé {name}"), N_("{name} vous a aidé")),
+    PAPER: (N_("Vous avez aidé {name}"), N_("{name} vous a aidé")),
     GIFT: (N_("{name} vous a fait un don"), N_("Vous avez fait un don à {name}")),
     POT_GRANT: (N_("Reçu de la caisse solidaire"), N_("Accordé à {name}")),
     HISTORY: (N_("Vous aviez aidé {name}"), N_("{name} vous avait aidé")),
@@ -20,6 +22,8 @@ SENTENCES = {
         N_("Solde de départ, repris d'un autre outil"),
         N_("Solde de départ, repris d'un autre outil"),
     ),
+    POT_REQUEST: (N_("Reçu de la caisse solidaire"), N_("Accordé à {name}")),
+    STARTING_GIFT: (N_("Don de bienvenue de la caisse solidaire"), N_("Don de bienvenue à {name}")),
     LEAVING: (N_("Départ : heures de {name}"), N_("Départ : heures pour {name}")),
     "mission": (N_("Mission pour {name}"), N_("Mission confiée à {name}")),
 }

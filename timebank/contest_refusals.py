@@ -1,0 +1,44 @@
+"""What contests refuse, said so that a person knows what to do. This file must never decide anything."""
+
+from tenants.platform.errors import Refusal
+from tenants.platform.words import N_
+
+
+class ContestTooLate(Refusal):
+    """The thirty days are over."""
+
+    code = "contest_too_late"
+    message = N_("Les 30 jours pour contester sont passés. La médiation peut encore vous écouter.")
+
+
+class ContestedAlready(Refusal):
+    """An entry is contested once."""
+
+    code = "contested_already"
+    message = N_("Cette saisie est déjà contestée, ou l'a été.")
+
+
+class SlipFromItsMaker(Refusal):
+    """Who made an entry, or is on one of its sides, does not bring in the slip that contests it."""
+
+    status = 403
+    code = "slip_from_its_maker"
+    message = N_(
+        "Vous avez fait cette saisie, ou elle vous concerne : une autre personne de la gestion doit enregistrer "
+        "le talon."
+    )
+
+
+class PartyMayNotSettle(Refusal):
+    """Who entered it, brought in the slip, or is on one of its sides decides nothing."""
+
+    status = 403
+    code = "party_may_not_settle"
+    message = N_("Vous avez pris part à cette saisie : une autre personne doit décider.")
+
+
+class ContestDecided(Refusal):
+    """The decision was taken."""
+
+    code = "contest_decided"
+    message = N_("La décision est déjà prise.")
