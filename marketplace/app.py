@@ -23,6 +23,7 @@ from litestar.static_files import create_static_files_router
 
 from marketplace import switchboard
 from marketplace.operations import counting
+from tenants.house import House
 from tenants.platform.database import Database
 from tenants.platform.errors import Invalid, NotFound, NotSignedIn, Refusal, TooLarge, Unavailable, Unreadable
 from tenants.platform.forms import Typed
@@ -35,7 +36,6 @@ from tenants.platform.throttle import Throttle
 from tenants.platform.web import problem_response
 from tenants.platform.words import N_, use_locale
 from tenants.reception import open_visit, passing_visit
-from tenants.visit import House
 
 log = structlog.get_logger()
 

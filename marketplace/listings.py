@@ -17,6 +17,7 @@ from marketplace.mission_states import MissionState
 from marketplace.mission_terms import MissionKind, MissionPlace, MissionVisibility
 from marketplace.missions import Mission
 from marketplace.skills import MissionSkill, Skill
+from marketplace.teams import BidPart, PartState, part_in_bid
 from tenants.memberships import Membership
 from tenants.platform.markdown import excerpt
 from tenants.platform.web import Page, decode_cursor, encode_cursor
@@ -112,6 +113,12 @@ async def open_missions(
     return Page(items=items, next=encode_cursor(last.listed_at.isoformat(), last.id) if last else None)
 
 
+async def count_settled(db: AsyncSession, *, tenant_id: UUID) -> int:
+    """How many missions were carried through and settled."""
+    query = select(func.count()).where(Mission.tenant_id == tenant_id, Mission.state == MissionState.SETTLED)
+    return (await db.execute(query)).scalar_one()
+
+
 async def all_missions(
     db: AsyncSession, *, tenant_id: UUID, reader_id: UUID, narrow: MissionFilter
 ) -> list[MissionSummary]:
@@ -184,7 +191,14 @@ def _bid_by(reader_id: UUID) -> ColumnElement[bool]:
     return exists().where(
         Bid.tenant_id == Mission.tenant_id,
         Bid.mission_id == Mission.id,
-        Bid.bidder_id == reader_id,
+        or_(
+            Bid.bidder_id == reader_id,
+            part_in_bid(
+                Bid,
+                BidPart.member_id == reader_id,
+                BidPart.state.in_((PartState.INVITED, PartState.ACCEPTED)),
+            ),
+        ),
         Bid.state.in_((BidState.LIVE, BidState.ACCEPTED)),
     )
 

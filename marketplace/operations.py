@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from litestar import Request, Response, get
 
+from tenants.house import House
 from tenants.platform.errors import NotFound
 from tenants.platform.health import Health, health
 from tenants.platform.settings import Settings
-from tenants.visit import House
 
 if TYPE_CHECKING:
     from litestar.types import Middleware

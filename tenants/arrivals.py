@@ -3,13 +3,18 @@
 This file must never read the database, nor decide what somebody may do.
 """
 
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
 from litestar import Request
 
 from tenants.platform.ids import CooperativeId, MembershipId, PersonId
+from tenants.platform.words import LOCALES
+
+LANG: Final = "lang"
+"""What the address of a public page says of its language, for search engines; a signed-in reader has chosen one."""
 
 
 class Cooperative(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,3 +113,22 @@ def preferred_locale(request: Request[Any, Any, Any]) -> str | None:
         if tag in {"fr", "en"}:
             return tag
     return None
+
+
+def locale_of(request: Request[Any, Any, Any], person: Person | None, cooperative: Cooperative | None) -> str:
+    """The person's language, else that of the address, else the browser's, else the cooperative's, else French."""
+    if person and person.locale:
+        return person.locale
+    if request.query_params.get(LANG) in LOCALES:
+        return str(request.query_params[LANG])
+    return preferred_locale(request) or (cooperative.locale if cooperative else "fr")
+
+
+def public_path(request: Request[Any, Any, Any], lang: str | None) -> str:
+    """The path of a public page as it was asked for, or in ``lang``; of its query, what tells pages apart alone."""
+    asked = request.query_params
+    query = {"after": asked["after"]} if "after" in asked else {}
+    lang = asked.get(LANG, "") if lang is None else lang
+    if lang in LOCALES:
+        query[LANG] = lang
+    return request.scope["path"] + (f"?{urlencode(query)}" if query else "")

@@ -19,16 +19,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.arrivals import Arrival
+from tenants.house import House
 from tenants.platform.database import Database
-from tenants.platform.errors import CrossSite, NotFound, NotSignedIn, Unreadable
+from tenants.platform.errors import CrossSite, NotFound, NotSignedIn, TooLarge, Unreadable
 from tenants.platform.forms import sent_fields
 from tenants.platform.relay import wake_relay
 from tenants.platform.security import SAFE_METHODS, SIGN_IN_COOKIE, is_cross_site
 from tenants.platform.words import use_locale
 from tenants.silences import note_activity
-from tenants.visit import House, Visit, must_be_a_member
+from tenants.visit import Visit, must_be_a_member
 
-DRAINED_BYTES_MAX: Final = 16 * 1024 * 1024
+DRAINED_BYTES_MAX: Final = 64 * 1024 * 1024
 PRESENT_SECONDS: Final = 3_600.0
 PRESENT_MAX: Final = 50_000
 
@@ -118,7 +119,8 @@ async def _read_body(request: Request[Any, Any, Any]) -> None:
             thrown += len(message.get("body", b""))
             if not message.get("more_body"):
                 break
-        raise
+        limit = request.route_handler.resolve_request_max_body_size() or 0
+        raise TooLarge(limit_kilobytes=limit // 1024) from None
 
 
 async def _keep_typed(request: Request[Any, Any, Any], house: House) -> None:

@@ -8,7 +8,6 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from inspect import isawaitable
@@ -21,9 +20,9 @@ from litestar.datastructures import Cookie
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.actors import Actor, Role
-from tenants.arrivals import Arrival, Cooperative, Person, preferred_locale
+from tenants.arrivals import Arrival, Cooperative, Person, locale_of, public_path
+from tenants.house import House
 from tenants.platform import idempotency
-from tenants.platform.database import Database
 from tenants.platform.errors import (
     Invalid,
     NotAMember,
@@ -33,11 +32,8 @@ from tenants.platform.errors import (
     ScopeMissing,
 )
 from tenants.platform.forms import Done, Form, Nothing, SentBefore
-from tenants.platform.sealing import Seal
 from tenants.platform.security import SAFE_METHODS
-from tenants.platform.settings import Settings
 from tenants.platform.templating import NavigationItem, render
-from tenants.platform.throttle import Throttle
 from tenants.platform.web import problem_response
 from tenants.platform.words import _
 
@@ -45,21 +41,6 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 NOTICE_COOKIE: Final = "archipel_notice"
 NOTICE_LENGTH_MAX: Final = 500
-
-
-@dataclass(frozen=True)
-class House:
-    """What the application holds for its whole life, handed down to each visit."""
-
-    settings: Settings
-    database: Database
-    throttle: Throttle
-    navigation: "Callable[[Visit], Sequence[NavigationItem]]"
-
-    @cached_property
-    def seal(self) -> Seal:
-        """What seals the secrets of second factors."""
-        return Seal(self.settings.secret_key, purpose="second factor")
 
 
 class Visit:
@@ -80,7 +61,7 @@ class Visit:
         self.withheld = frozenset(Role(role) for role in arrival.withheld or ())
         self.unread_notices: int = arrival.unread_notices or 0
         self.token_id: UUID | None = arrival.token_id
-        self.locale = _locale(request, self.person, self.cooperative)
+        self.locale = locale_of(request, self.person, self.cooperative)
         self.refused: Form[Any] | None = None
 
     # --- Who reads ---------------------------------------------------------------------------------
@@ -137,6 +118,10 @@ class Visit:
     def path(self) -> str:
         """The path of this page."""
         return self.request.scope["path"]
+
+    def address(self, lang: str | None = None) -> str:
+        """The full address of this page: as it was asked for, or in a language (``""``: the reader's own)."""
+        return self.house.settings.base_url + public_path(self.request, lang)
 
     @property
     def demo(self) -> bool:
@@ -303,10 +288,3 @@ def checked_key(key: str) -> str:
     if not 1 <= len(key) <= idempotency.KEY_LENGTH_MAX or not key.isprintable():
         raise Invalid({"idempotency-key": _("Une clé a de 1 à 255 caractères visibles.")})
     return key
-
-
-def _locale(request: Request[Any, Any, Any], person: Person | None, cooperative: Cooperative | None) -> str:
-    """The person's language, else the browser's, else the cooperative's, else French."""
-    if person and person.locale:
-        return person.locale
-    return preferred_locale(request) or (cooperative.locale if cooperative else "fr")

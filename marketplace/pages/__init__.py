@@ -4,11 +4,12 @@ from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.pages import disputes, home, leaving, mailbox, member_skills, missions, skills, steps
+from marketplace.pages import disputes, home, leaving, mailbox, member_skills, missions, public, skills, steps
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     home.home,
     *mailbox.PAGES,
+    *public.PAGES,
     missions.missions_page,
     missions.missions_csv,
     missions.new_mission_page,

@@ -9,7 +9,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from sqlalchemy import exists, select
 
-from marketplace.listings import MissionFilter, open_missions
+from marketplace.listings import MissionFilter, count_settled, open_missions
 from marketplace.mission_states import STATE_NAMES
 from marketplace.missions import Mission
 from marketplace.pages.tasks import AWAITED, tasks
@@ -18,7 +18,7 @@ from marketplace.waiting import waiting_missions
 from tenants.actors import Role
 from tenants.cooperatives import Cooperative, cooperative_of
 from tenants.join_requests import may_ask
-from tenants.memberships import Membership, MembershipState
+from tenants.memberships import Membership, MembershipState, count_members
 from tenants.platform.words import _
 from tenants.visit import Visit
 from timebank.ledger.statements import standing
@@ -63,6 +63,9 @@ async def _front(visit: Visit) -> Response[str]:
         presentation=cooperative.presentation,
         missions=public.items,
         may_ask=await may_ask(visit.db, tenant_id=visit.here.tenant_id),
+        members=await count_members(visit.db, tenant_id=visit.here.tenant_id),
+        settled=await count_settled(visit.db, tenant_id=visit.here.tenant_id),
+        founded_on=cooperative.founded_at,
     )
 
 
