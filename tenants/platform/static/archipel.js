@@ -38,3 +38,19 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
   }
 });
+
+// What is under way is looked at again until it is over. (Without this file, the page has a button for it.)
+const look = async () => {
+  const shown = document.querySelector("[data-under-way]");
+  if (!shown) return;
+  try {
+    const answer = await fetch(location.href, { cache: "no-store" });
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-under-way]");
+    if (!found) return location.reload();
+    if (found.innerHTML !== shown.innerHTML) shown.innerHTML = found.innerHTML;
+  } catch {
+    // The connection is away for a moment.
+  }
+  setTimeout(look, 1500);
+};
+setTimeout(look, 1000);
