@@ -5,9 +5,10 @@ never do the work: a command imports what it needs when it runs, so that --help 
 """
 
 import asyncio
+import os
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +164,64 @@ def appoint_manager(slug: str, email: str) -> None:
     if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+", email):
         raise click.BadParameter("that is not an e-mail address", param_hint="EMAIL")
     click.echo(asyncio.run(appoint(settings, slug=slug, email=email)))
+
+
+_IMPORT_OPTIONS = (
+    click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False)),
+    click.option("--tenant", required=True, metavar="SLUG", help="The cooperative that moves in."),
+    click.option(
+        "--dry-run/--apply", default=True, help="Say what would be done (the default), or do it, whole."
+    ),
+)
+
+
+def _importing(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that both imports have."""
+    for option in reversed(_IMPORT_OPTIONS):
+        command = option(command)
+    return command
+
+
+@cli.group()
+def member() -> None:
+    """Members of a cooperative."""
+
+
+@member.command("import")
+@_importing
+def import_members(file: Path, tenant: str, *, dry_run: bool) -> None:
+    """Take members over from a CSV, ours or TimeOverflow's; exit 1 if a line is wrong, and nothing is written."""
+    _import("members", file, tenant, dry_run=dry_run)
+
+
+@cli.group()
+def exchange() -> None:
+    """Exchanges of hours in a cooperative."""
+
+
+@exchange.command("import")
+@_importing
+def import_exchanges(file: Path, tenant: str, *, dry_run: bool) -> None:
+    """Take past exchanges over from a CSV, ours or TimeOverflow's; exit 1 if a line is wrong, and no hour moves."""
+    _import("exchanges", file, tenant, dry_run=dry_run)
+
+
+def _import(kind: str, file: Path, slug: str, *, dry_run: bool) -> None:
+    settings = _settings(NEEDED_TO_FOUND)
+    from marketplace.commands.importing import Order, import_file  # noqa: PLC0415
+    from tenants.platform.sheets import EmptyFile, FileTooLarge, NotATable  # noqa: PLC0415
+    from tenants.platform.words import use_locale  # noqa: PLC0415
+
+    locale = "en" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("en") else "fr"
+    order = Order(kind=kind, file=file, slug=slug, apply=not dry_run, locale=locale)
+    try:
+        preview = asyncio.run(import_file(settings, order, _console()))
+    except (EmptyFile, FileTooLarge, NotATable) as unreadable:
+        with use_locale(locale):
+            click.echo(unreadable.detail(), err=True)
+        sys.exit(MISUSED)
+    if preview.fault_count:
+        sys.exit(REFUSED)
 
 
 @cli.command()
