@@ -340,8 +340,6 @@ BEGIN
     IF v_tenant IS NULL THEN
         RETURN;
     END IF;
-    v_any := searched_keys(p_filters || CASE WHEN p_reader IS NULL THEN '{vpublic}'::text[] ELSE '{}' END);
-    v_here := v_any && searched_keys(CASE WHEN v_shelf = 'w' AND p_state <> '' THEN ARRAY['z' || p_state] ELSE '{}' END);
     IF p_mine AND p_reader IS NOT NULL THEN
         v_shelf := 'w';
         v_own := array(
@@ -351,6 +349,8 @@ BEGIN
             WHERE b.tenant_id = v_tenant AND b.bidder_id = p_reader AND b.state IN ('live', 'accepted')
         );
     END IF;
+    v_any := searched_keys(p_filters || CASE WHEN p_reader IS NULL THEN '{vpublic}'::text[] ELSE '{}' END);
+    v_here := v_any && searched_keys(CASE WHEN v_shelf = 'w' AND p_state <> '' THEN ARRAY['z' || p_state] ELSE '{}' END);
     FOR i IN 1 .. cardinality(p_terms) LOOP
         v_one := searched_term(p_terms[i]);
         IF numnode(v_one) = 0 THEN
@@ -424,12 +424,31 @@ BEGIN
 END
 $$;
 
+-- What an open mission must hold to answer a search that is kept.
+CREATE OR REPLACE FUNCTION wanted_missions(p_terms text[], p_kinds text[], p_filters text[]) RETURNS tsquery
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    v_wanted tsquery := searched_keys(p_filters || '{zopen}'::text[]);
+    v_one tsquery;
+BEGIN
+    FOR i IN 1 .. cardinality(p_terms) LOOP
+        v_one := CASE p_kinds[i] WHEN 'last' THEN searched_beginning(p_terms[i]) ELSE searched_term(p_terms[i]) END;
+        CONTINUE WHEN numnode(v_one) = 0;
+        v_wanted := v_wanted && CASE p_kinds[i] WHEN 'not' THEN !!v_one ELSE v_one END;
+    END LOOP;
+    RETURN v_wanted;
+END
+$$;
+
 DO $$
 DECLARE
     subject text;
 BEGIN
     FOREACH subject IN ARRAY ARRAY[
-        'missions_counted()', 'missions_ranked()', 'week_of(timestamptz)', 'shelf_spans()',
+        'wanted_missions(text[], text[], text[])', 'missions_counted()', 'missions_ranked()', 'week_of(timestamptz)', 'shelf_spans()',
         'shelf_of("char", uuid, integer, integer)', 'shelved("char", uuid, integer, integer)', 'count_states(uuid, uuid, uuid[], tsquery)',
         'mission_words_edition()',
         'index_mission(uuid, uuid)', 'spell_mission(uuid, uuid)', 'follow_mission()', 'follow_mission_skills()',

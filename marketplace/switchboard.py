@@ -18,6 +18,7 @@ import tenants.member_imports  # noqa: F401
 import timebank.exchange_imports  # noqa: F401
 from marketplace import correspondence as tell
 from marketplace import events as missions
+from marketplace import voices
 from marketplace import team_correspondence as tell_teams
 from marketplace.api import API as MISSION_API
 from marketplace.departures import withdraw_what_was_theirs
@@ -126,7 +127,15 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     missions.StatementAdded: (tell.tell_of_statement,),
     missions.DisputeDecided: (tell.tell_of_decision,),
     MemberLeft: (withdraw_what_was_theirs,),
-    MissionDayBegan: (expire_yesterdays_missions,),
+    missions.MessageWritten: (voices.tell_of_message,),
+    missions.ReviewsRevealed: (voices.tell_of_reviews,),
+    missions.ReportMade: (voices.tell_of_report,),
+    missions.ReportDecided: (voices.tell_of_report_decided,),
+    missions.MemberInvitedToBid: (voices.tell_of_invitation,),
+    MissionDayBegan: (
+        expire_yesterdays_missions,
+        voices.reveal_reviews,
+    ),
     MissionHourStruck: (settle_what_silence_settles, give_back_what_lapsed, end_late_amendments),
     TransfersPosted: (tell_receivers,),
     HoldsExpired: (),
@@ -200,6 +209,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
     ]
     if visit.holds("mediator"):
         affairs.append(item(_("Désaccords"), f"{home}/disputes"))
+        affairs.append(item(_("Signalements"), f"{home}/reports"))
     if visit.holds("treasurer", "manager"):
         affairs += [
             item(_("Trésorerie"), f"{home}/treasury"),

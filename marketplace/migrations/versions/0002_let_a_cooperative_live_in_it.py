@@ -520,6 +520,37 @@ def upgrade() -> None:
         postgresql_where=sa.text("sent_at IS NULL"),
     )
     op.create_table(
+        "saved_searches",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("asked", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("wanted", postgresql.TSQUERY(), nullable=True),
+        sa.Column(
+            "telling",
+            sa.Enum("at_once", "digest", "never", name="telling", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "telling IN ('at_once', 'digest', 'never')", name=op.f("ck_saved_searches_telling")
+        ),
+        sa.CheckConstraint("char_length(name) BETWEEN 1 AND 80", name=op.f("ck_saved_searches_name_length")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_saved_searches_tenant_id_membership_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_saved_searches")),
+    )
+    op.create_index(
+        "ix_saved_searches_tenant_id_membership_id",
+        "saved_searches",
+        ["tenant_id", "membership_id"],
+        unique=False,
+    )
+    op.create_table(
         "write_offs",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -621,6 +652,24 @@ def upgrade() -> None:
         postgresql_with={"fastupdate": "off"},
     )
     op.create_table(
+        "search_tellings",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column("mission_id", sa.Uuid(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_search_tellings_tenant_id_membership_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "mission_id"],
+            ["missions.tenant_id", "missions.id"],
+            name=op.f("fk_search_tellings_tenant_id_mission_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "membership_id", "mission_id", name=op.f("pk_search_tellings")),
+    )
+    op.create_table(
         "tellings",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -657,6 +706,35 @@ def upgrade() -> None:
         ["tenant_id", "membership_id"],
         unique=False,
         postgresql_where=sa.text("letter_id IS NULL"),
+    )
+    op.create_table(
+        "thread_readings",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("mission_id", sa.Uuid(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=False),
+        sa.Column("unread", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("unread >= 0", name=op.f("ck_thread_readings_unread")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "member_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_thread_readings_tenant_id_member_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "mission_id"],
+            ["missions.tenant_id", "missions.id"],
+            name=op.f("fk_thread_readings_tenant_id_mission_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "mission_id", "thread_id", "member_id", name=op.f("pk_thread_readings")
+        ),
+    )
+    op.create_index(
+        "ix_thread_readings_unread",
+        "thread_readings",
+        ["tenant_id", "member_id"],
+        unique=False,
+        postgresql_where=sa.text("unread > 0"),
     )
     op.create_table(
         "bid_parts",
@@ -715,6 +793,134 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "tenant_id", "transfer_id", name=op.f("uq_imported_exchanges_tenant_id_transfer_id")
         ),
+    )
+    op.create_table(
+        "pot_requests",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "purpose",
+            sa.Enum(
+                "living",
+                "health",
+                "family",
+                "home",
+                "digital",
+                "work",
+                "other",
+                name="potpurpose",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("asked_minutes", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "open",
+                "granted",
+                "refused",
+                "withdrawn",
+                name="potrequeststate",
+                native_enum=False,
+                length=32,
+            ),
+            server_default="open",
+            nullable=False,
+        ),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("answer", sa.Text(), server_default="", nullable=False),
+        sa.Column("granted_minutes", sa.BigInteger(), nullable=True),
+        sa.Column("transfer_id", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'granted') = (transfer_id IS NOT NULL) AND (state = 'granted') = (granted_minutes IS NOT NULL)",
+            name=op.f("ck_pot_requests_granted"),
+        ),
+        sa.CheckConstraint("(state = 'open') = (ended_at IS NULL)", name=op.f("ck_pot_requests_ended")),
+        sa.CheckConstraint(
+            "(state IN ('granted', 'refused')) = (decided_by IS NOT NULL)",
+            name=op.f("ck_pot_requests_decided"),
+        ),
+        sa.CheckConstraint(
+            "purpose IN ('living', 'health', 'family', 'home', 'digital', 'work', 'other')",
+            name=op.f("ck_pot_requests_purpose"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('open', 'granted', 'refused', 'withdrawn')", name=op.f("ck_pot_requests_state")
+        ),
+        sa.CheckConstraint("asked_minutes BETWEEN 1 AND 60000", name=op.f("ck_pot_requests_asked")),
+        sa.CheckConstraint("char_length(words) <= 2000", name=op.f("ck_pot_requests_words_length")),
+        sa.CheckConstraint("decided_by <> membership_id", name=op.f("ck_pot_requests_never_ones_own")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "decided_by"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_pot_requests_tenant_id_decided_by"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_pot_requests_tenant_id_membership_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "transfer_id"],
+            ["transfers.tenant_id", "transfers.id"],
+            name=op.f("fk_pot_requests_tenant_id_transfer_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_pot_requests")),
+    )
+    op.create_index(
+        "ix_pot_requests_member", "pot_requests", ["tenant_id", "membership_id", "id"], unique=False
+    )
+    op.create_index("ix_pot_requests_state", "pot_requests", ["tenant_id", "state", "id"], unique=False)
+    op.create_index(
+        "uq_pot_requests_open",
+        "pot_requests",
+        ["tenant_id", "membership_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
+        "starting_gifts",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column("minutes", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("waiting", "given", "lapsed", name="startinggiftstate", native_enum=False, length=32),
+            server_default="waiting",
+            nullable=False,
+        ),
+        sa.Column("transfer_id", sa.Uuid(), nullable=True),
+        sa.Column("joined_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'given') = (transfer_id IS NOT NULL)", name=op.f("ck_starting_gifts_given")
+        ),
+        sa.CheckConstraint("state IN ('waiting', 'given', 'lapsed')", name=op.f("ck_starting_gifts_state")),
+        sa.CheckConstraint("minutes > 0", name=op.f("ck_starting_gifts_minutes")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_starting_gifts_tenant_id_membership_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "transfer_id"],
+            ["transfers.tenant_id", "transfers.id"],
+            name=op.f("fk_starting_gifts_tenant_id_transfer_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "membership_id", name=op.f("pk_starting_gifts")),
+    )
+    op.create_index(
+        "ix_starting_gifts_waiting",
+        "starting_gifts",
+        ["tenant_id", "joined_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_table(
         "third_party_entries",
@@ -970,6 +1176,119 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_table(
+        "messages",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("mission_id", sa.Uuid(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("bidder_id", sa.Uuid(), nullable=True),
+        sa.Column("agreement_id", sa.Uuid(), nullable=True),
+        sa.Column("author_id", sa.Uuid(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("hidden_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("char_length(body) BETWEEN 1 AND 4000", name=op.f("ck_messages_body_length")),
+        sa.CheckConstraint(
+            "num_nonnulls(bidder_id, agreement_id) = 1", name=op.f("ck_messages_bidder_or_agreement")
+        ),
+        sa.CheckConstraint("thread_id IN (bidder_id, agreement_id)", name=op.f("ck_messages_thread")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "agreement_id"],
+            ["agreements.tenant_id", "agreements.id"],
+            name=op.f("fk_messages_tenant_id_agreement_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "author_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_messages_tenant_id_author_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "bidder_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_messages_tenant_id_bidder_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "mission_id"],
+            ["missions.tenant_id", "missions.id"],
+            name=op.f("fk_messages_tenant_id_mission_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_messages")),
+    )
+    op.create_index("ix_messages_tenant_id_author_id", "messages", ["tenant_id", "author_id"], unique=False)
+    op.create_index(
+        "ix_messages_thread", "messages", ["tenant_id", "mission_id", "thread_id", "id"], unique=False
+    )
+    op.create_table(
+        "reviews",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("mission_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("author_id", sa.Uuid(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "verdict",
+            sa.Enum("gladly", "well", "mixed", "badly", name="verdict", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revealed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("hidden_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "verdict IN ('gladly', 'well', 'mixed', 'badly')", name=op.f("ck_reviews_verdict")
+        ),
+        sa.CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name=op.f("ck_reviews_answered")),
+        sa.CheckConstraint("author_id <> subject_id", name=op.f("ck_reviews_not_of_oneself")),
+        sa.CheckConstraint("char_length(answer) BETWEEN 1 AND 2000", name=op.f("ck_reviews_answer_length")),
+        sa.CheckConstraint("char_length(words) BETWEEN 1 AND 2000", name=op.f("ck_reviews_words_length")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "agreement_id"],
+            ["agreements.tenant_id", "agreements.id"],
+            name=op.f("fk_reviews_tenant_id_agreement_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "author_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_reviews_tenant_id_author_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "mission_id"],
+            ["missions.tenant_id", "missions.id"],
+            name=op.f("fk_reviews_tenant_id_mission_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "subject_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_reviews_tenant_id_subject_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_reviews")),
+        sa.UniqueConstraint(
+            "tenant_id",
+            "agreement_id",
+            "author_id",
+            "subject_id",
+            name=op.f("uq_reviews_tenant_id_agreement_id_author_id_subject_id"),
+        ),
+    )
+    op.create_index("ix_reviews_author", "reviews", ["tenant_id", "author_id"], unique=False)
+    op.create_index(
+        "ix_reviews_subject",
+        "reviews",
+        ["tenant_id", "subject_id", sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_reviews_unrevealed",
+        "reviews",
+        ["tenant_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("revealed_at IS NULL"),
+    )
+    op.create_table(
         "amendment_parts",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("amendment_id", sa.Uuid(), nullable=False),
@@ -1001,6 +1320,70 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_amendment_parts_tenant_id_member_id", "amendment_parts", ["tenant_id", "member_id"], unique=False
+    )
+    op.create_table(
+        "reports",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("message_id", sa.Uuid(), nullable=True),
+        sa.Column("review_id", sa.Uuid(), nullable=True),
+        sa.Column("reporter_id", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reported_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "outcome", sa.Enum("left", "hidden", name="outcome", native_enum=False, length=32), nullable=True
+        ),
+        sa.Column("decision", sa.Text(), nullable=True),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("outcome IN ('left', 'hidden')", name=op.f("ck_reports_outcome")),
+        sa.CheckConstraint(
+            "char_length(decision) BETWEEN 1 AND 1000", name=op.f("ck_reports_decision_length")
+        ),
+        sa.CheckConstraint("char_length(reason) BETWEEN 1 AND 1000", name=op.f("ck_reports_reason_length")),
+        sa.CheckConstraint("num_nonnulls(message_id, review_id) = 1", name=op.f("ck_reports_of_one_thing")),
+        sa.CheckConstraint(
+            "num_nonnulls(outcome, decided_by, decided_at, decision) IN (0, 4)",
+            name=op.f("ck_reports_decided_whole"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "decided_by"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_reports_tenant_id_decided_by"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "message_id"],
+            ["messages.tenant_id", "messages.id"],
+            name=op.f("fk_reports_tenant_id_message_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "reporter_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_reports_tenant_id_reporter_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "review_id"],
+            ["reviews.tenant_id", "reviews.id"],
+            name=op.f("fk_reports_tenant_id_review_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_reports")),
+    )
+    op.create_index(
+        "ix_reports_tenant_id_id", "reports", ["tenant_id", sa.literal_column("id DESC")], unique=False
+    )
+    op.create_index(
+        "uq_reports_open_message",
+        "reports",
+        ["tenant_id", "message_id"],
+        unique=True,
+        postgresql_where=sa.text("outcome IS NULL AND message_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_reports_open_review",
+        "reports",
+        ["tenant_id", "review_id"],
+        unique=True,
+        postgresql_where=sa.text("outcome IS NULL AND review_id IS NOT NULL"),
     )
     op.add_column(
         "agreements", sa.Column("is_team", sa.Boolean(), server_default=sa.text("false"), nullable=False)
@@ -1273,8 +1656,29 @@ END))""")
     op.drop_column("invitations", "leaves_on")
     op.drop_column("bids", "is_team")
     op.drop_column("agreements", "is_team")
+    op.drop_index(
+        "uq_reports_open_review",
+        table_name="reports",
+        postgresql_where=sa.text("outcome IS NULL AND review_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "uq_reports_open_message",
+        table_name="reports",
+        postgresql_where=sa.text("outcome IS NULL AND message_id IS NOT NULL"),
+    )
+    op.drop_index("ix_reports_tenant_id_id", table_name="reports")
+    op.drop_table("reports")
     op.drop_index("ix_amendment_parts_tenant_id_member_id", table_name="amendment_parts")
     op.drop_table("amendment_parts")
+    op.drop_index(
+        "ix_reviews_unrevealed", table_name="reviews", postgresql_where=sa.text("revealed_at IS NULL")
+    )
+    op.drop_index("ix_reviews_subject", table_name="reviews")
+    op.drop_index("ix_reviews_author", table_name="reviews")
+    op.drop_table("reviews")
+    op.drop_index("ix_messages_thread", table_name="messages")
+    op.drop_index("ix_messages_tenant_id_author_id", table_name="messages")
+    op.drop_table("messages")
     op.drop_index(
         "uq_amendments_pending", table_name="amendments", postgresql_where=sa.text("state = 'pending'")
     )
@@ -1293,13 +1697,30 @@ END))""")
     op.drop_index("ix_third_party_entries_giver", table_name="third_party_entries")
     op.drop_index("ix_third_party_entries_entered_by", table_name="third_party_entries")
     op.drop_table("third_party_entries")
+    op.drop_index(
+        "ix_starting_gifts_waiting",
+        table_name="starting_gifts",
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_table("starting_gifts")
+    op.drop_index(
+        "uq_pot_requests_open", table_name="pot_requests", postgresql_where=sa.text("state = 'open'")
+    )
+    op.drop_index("ix_pot_requests_state", table_name="pot_requests")
+    op.drop_index("ix_pot_requests_member", table_name="pot_requests")
+    op.drop_table("pot_requests")
     op.drop_table("imported_exchanges")
     op.drop_index("ix_bid_parts_tenant_id_member_id", table_name="bid_parts")
     op.drop_table("bid_parts")
+    op.drop_index(
+        "ix_thread_readings_unread", table_name="thread_readings", postgresql_where=sa.text("unread > 0")
+    )
+    op.drop_table("thread_readings")
     op.drop_index("ix_tellings_untold", table_name="tellings", postgresql_where=sa.text("letter_id IS NULL"))
     op.drop_index("ix_tellings_subject", table_name="tellings")
     op.drop_index("ix_tellings_letter", table_name="tellings")
     op.drop_table("tellings")
+    op.drop_table("search_tellings")
     op.drop_index(
         "ix_mission_words_words",
         table_name="mission_words",
@@ -1315,6 +1736,8 @@ END))""")
         postgresql_where=sa.text("state IN ('asked', 'granted')"),
     )
     op.drop_table("write_offs")
+    op.drop_index("ix_saved_searches_tenant_id_membership_id", table_name="saved_searches")
+    op.drop_table("saved_searches")
     op.drop_index(
         "ix_paper_letters_unsent", table_name="paper_letters", postgresql_where=sa.text("sent_at IS NULL")
     )
