@@ -9,7 +9,7 @@ say to anybody but a manager who is silent, nor keep more of what somebody does 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -183,13 +183,15 @@ def _heard() -> ColumnElement[datetime]:
     return func.greatest(Membership.joined_at, MemberActivity.active_at, begun)
 
 
-async def _silent(db: AsyncSession, tenant_id: UUID) -> Select[Any] | None:
+async def _silent(
+    db: AsyncSession, tenant_id: UUID
+) -> Select[MembershipId, str, datetime, datetime | None] | None:
     """The members who have been silent for long; None where the rule asks after nobody."""
     rule = (await rules_in_force(db, tenant_id=tenant_id)).get(SILENT_DAYS.name)
     if rule is None or not rule.value:
         return None
     days = cast(literal(f"{int(rule.value)} days"), Interval)
-    query: Select[Any] = (
+    return (
         select(Membership.id, Membership.display_name, _heard().label("heard"), MemberActivity.asked_at)
         .outerjoin(
             MemberActivity,
@@ -204,4 +206,3 @@ async def _silent(db: AsyncSession, tenant_id: UUID) -> Select[Any] | None:
             _heard() < func.now() - days,
         )
     )
-    return query

@@ -44,6 +44,7 @@ NOT_FOR_PEOPLE = {
     "expire_amendments": "the clock's",
     "remind_of_holds": "the clock's",
     "settle_silent_deliveries": "the clock's",
+    "open_request": "a step of the verbs that end a request to the pot",
     "standing": "reading: part of `hours`",
     "pot_balance": "reading: part of `pot`",
     "unread_notices": "reading: the number beside the menu; `notices` has `unread`",

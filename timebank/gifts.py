@@ -3,7 +3,6 @@
 This file must never decide whether hours may move: the ledger does, under its locks.
 """
 
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,11 +13,12 @@ from tenants.platform.errors import Refusal
 from tenants.platform.ids import AccountId, TransferId
 from tenants.platform.words import N_
 from timebank.exchanges import REASON_LENGTH, ReasonTooLong, checked_reason
+from timebank.gift_causes import GIFT, POT_GRANT
 from timebank.ledger.accounts import hours_account_of, pot_of
 from timebank.ledger.transfers import Once, post, post_transfers
+from timebank.pot_purposes import PotPurpose
 
-GIFT: Final = "gift"
-POT_GRANT: Final = "pot_grant"
+__all__ = ["GIFT", "POT_GRANT", "GrantToOneself", "give", "give_from_pot"]
 
 
 class GrantToOneself(Refusal):
@@ -63,11 +63,17 @@ async def give(
 
 
 async def give_from_pot(
-    db: AsyncSession, *, actor: Actor, to: UUID, amount_minutes: int, reason: str
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    to: UUID,
+    amount_minutes: int,
+    reason: str,
+    purpose: PotPurpose = PotPurpose.OTHER,
 ) -> TransferId:
     """Give hours of the solidarity pot to the member ``to``, for a reason that is kept. The steward's act.
 
-    Never to themself. Raises NotAllowed, GrantToOneself, ReasonMissing, ReasonTooLong, NotEnoughHours (the pot
+    ``purpose`` is what statements show. Never to themself. Raises NotAllowed, GrantToOneself, ReasonMissing, ReasonTooLong, NotEnoughHours (the pot
     never owes), OverTheCeiling.
     """
     actor.must_hold(Role.STEWARD)
@@ -79,7 +85,7 @@ async def give_from_pot(
         amount=amount_minutes,
         actor=actor.member,
         reason=checked_reason(reason),
-        cause=POT_GRANT,
+        cause=f"{POT_GRANT}:{purpose.value}",
     )
     [outcome] = await post_transfers(db, [order])
     transfer_id = TransferId(outcome.granted())
@@ -88,7 +94,8 @@ async def give_from_pot(
         actor=actor,
         action="timebank:pot:granted",
         subject_id=transfer_id,
-        facts={"to": str(to), "amount_minutes": amount_minutes},
+        # Whom it helped is in the ledger, for those who may read it there.
+        facts={"amount_minutes": amount_minutes},
     )
     return transfer_id
 

@@ -12,6 +12,30 @@ LEDGER: Final = N_(
 
 holds(
     Holding(
+        table="pot_requests",
+        title=N_("Mes demandes à la caisse solidaire"),
+        mine=("membership_id",),
+        exported={
+            "asked_at": N_("Date"),
+            "purpose": N_("Pour quoi"),
+            "words": N_("Ce que j'ai écrit"),
+            "asked_minutes": N_("Minutes demandées"),
+            "state": N_("État"),
+            "answer": N_("Réponse"),
+            "granted_minutes": N_("Minutes accordées"),
+        },
+        fate=Fate.CHANGED,
+        changes={"words": "''", "answer": "''"},
+    ),
+    Holding(
+        table="pot_requests",
+        title=N_("Demandes à la caisse auxquelles j'ai répondu"),
+        mine=("decided_by",),
+        exported={"ended_at": N_("Date"), "state": N_("État")},
+        fate=Fate.KEPT,
+        why=N_("Une décision garde qui l'a prise, sous le pseudonyme."),
+    ),
+    Holding(
         table="accounts",
         title=N_("Mon compte d'heures"),
         mine=("membership_id",),

@@ -82,4 +82,38 @@ LEAVING_DEBT: Final = Rule(
     ),
 )
 
-declare(PAPER_DAYS, CREDIT_LIMIT_LOW, CREDIT_LIMIT_HIGH, SOFT_LIMIT, LEAVING_CREDIT, LEAVING_DEBT)
+STARTING_GIFT_MINUTES: Final = Rule(
+    name="timebank.starting_gift",
+    unit=Unit.MINUTES,
+    default=0,
+    minimum=0,
+    maximum=100 * 60,
+    title=N_("Don de bienvenue"),
+    explanation=N_(
+        "La caisse solidaire offre {value} à chaque nouveau membre, une seule fois. S'il lui en manque, le don attend. "
+        "Avec zéro, elle n'offre rien."
+    ),
+)
+
+GIFTS_SHOWN: Final = Rule(
+    name="timebank.gifts_shown",
+    unit=Unit.CHOICE,
+    default=0,
+    title=N_("Dons montrés"),
+    explanation=N_(
+        "Les dons des membres à la caisse sont montrés {value}. La trésorerie, qui répond des comptes, voit leurs "
+        "durées dans tous les cas."
+    ),
+    options=(N_("avec leur durée"), N_("en nombre, sans leur durée")),
+)
+
+declare(
+    STARTING_GIFT_MINUTES,
+    GIFTS_SHOWN,
+    PAPER_DAYS,
+    CREDIT_LIMIT_LOW,
+    CREDIT_LIMIT_HIGH,
+    SOFT_LIMIT,
+    LEAVING_CREDIT,
+    LEAVING_DEBT,
+)

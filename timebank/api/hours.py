@@ -27,9 +27,10 @@ from tenants.visit import Visit
 from timebank import gifts as gift_verbs
 from timebank import treasury
 from timebank.ledger import transfers as transfer_verbs
-from timebank.ledger.accounts import hours_account_of, pot_of
+from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.statements import Move, standing, statement
 from timebank.pages.giving import OptionalWords, Words
+from timebank.pot_purposes import PotPurpose
 
 COOPERATIVE: Final = "/{cooperative:str}"
 READ: Final = "hours:read"
@@ -77,6 +78,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     to: UUID
     amount_minutes: MinutesInput
     reason: Words
+    purpose: PotPurpose = PotPurpose.OTHER
 
 
 class Reversal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,14 +179,6 @@ async def pot(visit: NamedDependency[Visit]) -> Pot:
     return Pot(balance_minutes=await treasury.pot_balance(visit.db, actor=visit.member_with(READ)))
 
 
-@api_get(f"{COOPERATIVE}/pot/statement", operation_id="pot_statement", summary="Read the pot's statement")
-async def pot_statement(
-    visit: NamedDependency[Visit], limit: Limit = PAGE_LENGTH, after: After = None
-) -> Page[StatementLine]:
-    """Every move of the pot, for its stewards and the treasurer."""
-    return await _statement(visit, pot_of(visit.member_with(READ).tenant_id), limit, after)
-
-
 @api_post(f"{COOPERATIVE}/pot/grants", operation_id="give_from_pot", summary="Grant hours of the pot")
 async def give_from_pot(visit: NamedDependency[Visit], data: JSONBody[Grant]) -> Response[Posted]:
     """Give hours of the pot to a member: a steward's act."""
@@ -192,7 +186,12 @@ async def give_from_pot(visit: NamedDependency[Visit], data: JSONBody[Grant]) ->
 
     async def work() -> Posted:
         transfer = await gift_verbs.give_from_pot(
-            visit.db, actor=actor, to=data.to, amount_minutes=data.amount_minutes, reason=data.reason
+            visit.db,
+            actor=actor,
+            to=data.to,
+            amount_minutes=data.amount_minutes,
+            reason=data.reason,
+            purpose=data.purpose,
         )
         return Posted(id=transfer)
 
@@ -219,4 +218,4 @@ async def reverse_transfer(
     return await visit.once(work)
 
 
-API: Final = [hours, read_statement, give, pot, pot_statement, give_from_pot, reverse_transfer]
+API: Final = [hours, read_statement, give, pot, give_from_pot, reverse_transfer]
