@@ -18,6 +18,7 @@ from tenants.platform.processes import CannotRun
 from tenants.platform.settings import (
     NEEDED_TO_FOUND,
     NEEDED_TO_MIGRATE,
+    NEEDED_TO_MOVE,
     NEEDED_TO_PROVE,
     NEEDED_TO_SERVE,
     NEEDED_TO_WORK,
@@ -164,6 +165,41 @@ def appoint_manager(slug: str, email: str) -> None:
     if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+", email):
         raise click.BadParameter("that is not an e-mail address", param_hint="EMAIL")
     click.echo(asyncio.run(appoint(settings, slug=slug, email=email)))
+
+
+@tenant.command("export")
+@click.argument("slug")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--leave-events", is_flag=True, help="Export even while events wait to be handled.")
+def export_tenant(slug: str, file: Path, *, leave_events: bool) -> None:
+    """Write a whole cooperative into FILE, and print the fingerprint that its import asks for.
+
+    Passwords, second factors, tokens, sign-ins and payment keys stay behind.
+    """
+    settings = _settings(NEEDED_TO_MOVE)
+    from marketplace.commands.moving import export  # noqa: PLC0415
+
+    asyncio.run(export(settings, slug=slug, path=file, leave_events=leave_events, console=_console()))
+
+
+@tenant.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--fingerprint", required=True, help="What the export printed, got by another way than FILE.")
+@click.option("--slug", help="Its address here, if another has its own.")
+def import_tenant(file: Path, fingerprint: str, slug: str | None) -> None:
+    """Bring a cooperative from another installation; exit 1 if anything in FILE was altered or does not add up.
+
+    Members claim their membership anew, from their own mailbox.
+    """
+    settings = _settings(NEEDED_TO_MOVE)
+    from marketplace.archives.contents import ArchiveUnreadable  # noqa: PLC0415
+    from marketplace.commands.moving import bring  # noqa: PLC0415
+
+    try:
+        asyncio.run(bring(settings, path=file, fingerprint=fingerprint, slug=slug, console=_console()))
+    except ArchiveUnreadable as error:
+        click.echo(str(error), err=True)
+        sys.exit(MISUSED)
 
 
 _IMPORT_OPTIONS = (

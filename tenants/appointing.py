@@ -86,8 +86,12 @@ async def _invite(db: AsyncSession, actor: Actor, email: str) -> Appointed:
         )
         .with_for_update(of=Invitation)
     )
-    invitation = (await db.scalars(pending)).one_or_none() or await write_invitation(
-        db, tenant_id=actor.tenant_id, by=None, email=email, display_name=email.split("@", maxsplit=1)[0]
+    invitation = (
+        (await db.scalars(pending)).one_or_none()
+        or await _invite_unclaimed(db, actor, email)
+        or await write_invitation(
+            db, tenant_id=actor.tenant_id, by=None, email=email, display_name=email.split("@", maxsplit=1)[0]
+        )
     )
     now = (await db.execute(select(func.now()))).scalar_one()
     invitation.expires_at = now + GOOD_FOR
@@ -118,3 +122,20 @@ async def _invite(db: AsyncSession, actor: Actor, email: str) -> Appointed:
         facts = {"role": str(Role.MANAGER), "holders": holders}
         await register.append(db, tenant_id=actor.tenant_id, kind="mandate_given", facts=facts)
     return found
+
+
+async def _invite_unclaimed(db: AsyncSession, actor: Actor, email: str) -> Invitation | None:
+    """An invitation to what is somebody's already: they came with the cooperative from another installation."""
+    unclaimed = select(Membership.id).where(
+        Membership.tenant_id == actor.tenant_id,
+        Membership.contact_email == plain_email(email),
+        Membership.awaits_claim,
+        Membership.state != MembershipState.SUSPENDED,
+    )
+    membership_id = await db.scalar(unclaimed.order_by(Membership.id).limit(1))
+    if membership_id is None:
+        return None
+    invitation = Invitation(tenant_id=actor.tenant_id, membership_id=membership_id)
+    db.add(invitation)
+    await db.flush()
+    return invitation

@@ -18,7 +18,7 @@ from tenants.platform.outbox import emit
 
 _TO_INVITE: Final = """
     FROM memberships m
-    WHERE m.tenant_id = :tenant_id AND m.state <> 'left' AND m.person_id IS NULL AND m.contact_email <> ''
+    WHERE m.tenant_id = :tenant_id AND m.state IN ('invited', 'active') AND m.person_id IS NULL AND m.contact_email <> ''
       AND (m.awaits_claim OR m.state = 'invited' AND EXISTS (
           SELECT FROM imported_members i WHERE i.tenant_id = m.tenant_id AND i.membership_id = m.id
       ))

@@ -28,7 +28,7 @@ _OTHER_MANAGER = text("""
         SELECT FROM mandates g
         JOIN memberships m ON m.tenant_id = g.tenant_id AND m.id = g.membership_id
         WHERE g.tenant_id = :tenant_id AND g.role = 'manager' AND g.ended_at IS NULL AND g.term @> now()
-          AND m.state = 'active' AND m.id IS DISTINCT FROM :without_member
+          AND m.state = 'active' AND NOT m.awaits_claim AND m.id IS DISTINCT FROM :without_member
           AND g.id IS DISTINCT FROM :without_mandate
     )
 """).bindparams(bindparam("without_member", type_=Uuid()), bindparam("without_mandate", type_=Uuid()))

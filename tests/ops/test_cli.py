@@ -84,6 +84,27 @@ def test_the_proof_of_an_unknown_cooperative_ends_with_1(environment: dict[str, 
     assert answer.stderr == "No cooperative has the slug nulle-part.\n"
 
 
+async def test_a_cooperative_is_exported_and_refused_where_it_lives_already(
+    database: Database, environment: dict[str, str], tmp_path: Path
+) -> None:
+    cooperative = await factories.found_cooperative(database)
+    file = tmp_path / "coop.zip"
+    answer = archipel(
+        "tenant", "export", cooperative.slug, str(file), "--leave-events", environment=environment
+    )
+    assert answer.returncode == 0, answer.stderr
+    made = answer.stdout.split()[-1]
+    assert re.fullmatch("[0-9a-f]{64}", made)
+    answer = archipel("tenant", "import", str(file), "--fingerprint", made, environment=environment)
+    assert (answer.returncode, "here already" in answer.stderr) == (1, True)
+    answer = archipel("tenant", "import", str(file), "--fingerprint", made[::-1], environment=environment)
+    assert (answer.returncode, "fingerprint differs" in answer.stderr) == (1, True)
+    answer = archipel("tenant", "import", __file__, "--fingerprint", made, environment=environment)
+    assert (answer.returncode, "no archive" in answer.stderr) == (2, True)
+    answer = archipel("tenant", "export", "nulle-part", str(tmp_path / "x.zip"), environment=environment)
+    assert (answer.returncode, answer.stderr) == (1, "No cooperative has the slug nulle-part.\n")
+
+
 FOUNDING = (
     *("tenant", "create", "--name", "L’Atelier", "--legal-profile", "scic", "--territory", "35"),
     *("--founder-email", "anne@exemple.fr", "--founder-name", "Anne Le Goff"),
