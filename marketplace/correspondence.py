@@ -228,8 +228,8 @@ async def tell_of_dispute(db: AsyncSession, event: MissionDisputed) -> None:
     parties = {event.payer_id, event.provider_id}
     await _tell(db, event, {event.provider_id, *event.team}, "mission_disputed")
     parties |= set(event.team)
-    mediators = await _holding(db, event.tenant_id, Role.MEDIATOR) - parties
-    deciding = mediators or await _holding(db, event.tenant_id, Role.MANAGER) - parties
+    mediators = await members_holding(db, event.tenant_id, Role.MEDIATOR) - parties
+    deciding = mediators or await members_holding(db, event.tenant_id, Role.MANAGER) - parties
     await _tell(db, event, deciding, "dispute_to_decide")
 
 
@@ -259,7 +259,7 @@ async def _tell(db: AsyncSession, event: Any, whom: Collection[UUID], kind: str,
     )
 
 
-async def _holding(db: AsyncSession, tenant_id: UUID, role: Role) -> set[UUID]:
+async def members_holding(db: AsyncSession, tenant_id: UUID, role: Role) -> set[UUID]:
     """Return the members whose mandate for this role is in force."""
     found = await db.scalars(
         select(Mandate.membership_id).where(

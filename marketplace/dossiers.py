@@ -1,7 +1,8 @@
 """A dossier: one mission with everything that a given reader may see of it.
 
 The page and the API both show a dossier, so that neither can show what the other hides. The author sees
-every bid, a bidder their own; the agreement and the delivery are for the two parties, and for the mediators
+every bid, a bidder their own, who was asked into a team its bid; the agreement and the delivery are for the two parties with
+the team, and for the mediators
 once there is a dispute; who is no member sees a public mission without a name. This file must never write.
 """
 
@@ -10,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.agreements import Agreement, AgreementState
+from marketplace.amendments import asked_of, live_amendment
 from marketplace.bids import Bid, BidState
 from marketplace.deliveries import Delivery
 from marketplace.disputes import Dispute, DisputeStatement
@@ -30,6 +32,16 @@ from marketplace.mission_states import MissionState
 from marketplace.mission_terms import MissionVisibility
 from marketplace.missions import Mission
 from marketplace.next_actions import NextAction, Position, next_action
+from marketplace.team_details import agreed_team, bid_team
+from marketplace.team_dossiers import amended, amendment_details
+from marketplace.teams import (
+    BidPart,
+    PartState,
+    agreement_team_column,
+    bid_team_column,
+    in_team,
+    part_in_bid,
+)
 from tenants.memberships import Membership
 from tenants.platform.errors import NotFound
 
@@ -44,7 +56,10 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 async def mission_dossier(
     db: AsyncSession, *, tenant_id: UUID, reader: Reader, mission_id: UUID
 ) -> MissionDetail:
-    """Return what this reader may see of a mission, in at most five statements. NotFound if nothing."""
+    """Return what this reader may see of a mission, in at most five statements; one more where it was amended.
+
+    Raises NotFound if they may see nothing.
+    """
     row = await _mission_row(db, tenant_id, mission_id)
     mission: Mission = row.Mission
     if not _may_see(mission, reader):
@@ -53,16 +68,22 @@ async def mission_dossier(
         return _detail(mission, row, None, next_action(Position(state=mission.state)))
     author = Named(mission.author_id, row.display_name)
     bids = await _bids(db, mission, reader.membership_id)
-    found = await _agreement_row(db, mission)
+    found = await _agreement_row(db, mission, reader.membership_id)
     statements = await _statements(db, found.Dispute) if found is not None and found.Dispute else []
     position = _position(mission, reader, bids, found, statements)
     detail = _detail(mission, row, author, next_action(position), bids)
     if found is None or not _may_see_agreement(position, found):
         return detail
     names = await _names(db, tenant_id, found)
+    agreement: Agreement = found.Agreement
+    payer = Named(agreement.payer_id, names[agreement.payer_id])
+    posted = found.Delivery.posted_minutes if found.Delivery else None
+    # What was posted in the end is split anew: a part of other hours is another part.
+    team = agreed_team(mission.id, agreement.agreed_minutes if posted is None else posted, found.team)
     return msgspec.structs.replace(
         detail,
-        agreement=agreement_detail(found.Agreement, names),
+        agreement=agreement_detail(agreement, names, team),
+        amendments=await amendment_details(db, agreement, payer) if found.amended else [],
         delivery=delivery_detail(found.Delivery, found.Agreement) if found.Delivery else None,
         dispute=dispute_detail(found.Dispute, names, statements) if found.Dispute else None,
     )
@@ -79,7 +100,7 @@ def _may_see(mission: Mission, reader: Reader) -> bool:
 
 
 def _may_see_agreement(position: Position, found: Any) -> bool:
-    return position.is_party or (position.is_mediator and found.Dispute is not None)
+    return position.took_part or (position.is_mediator and found.Dispute is not None)
 
 
 def _position(
@@ -93,6 +114,8 @@ def _position(
     agreement: Agreement | None = found.Agreement if found is not None else None
     live = [bid for bid in bids if bid.state is BidState.LIVE]
     by = agreement.cancellation_by if agreement else None
+    asked = {part.state for bid in live if bid.bidder.id != me and (part := bid.part_of(me))}
+    own = next((bid for bid in live if bid.bidder.id == me), None)
     return Position(
         state=mission.state,
         is_member=True,
@@ -100,8 +123,16 @@ def _position(
         is_payer=agreement is not None and agreement.payer_id == me,
         is_provider=agreement is not None and agreement.provider_id == me,
         is_mediator=reader.is_mediator,
-        has_live_bid=any(bid.bidder.id == me for bid in live),
+        has_live_bid=own is not None,
         live_bids=len(live),
+        open_teams=sum(not bid.is_complete for bid in live),
+        team_open=own is not None and not own.is_complete,
+        team_broken=own is not None and own.is_broken,
+        part_asked=PartState.INVITED in asked,
+        part_taken=PartState.ACCEPTED in asked,
+        is_teammate=found is not None and found.is_teammate,
+        amendment_asked=found is not None and found.amendment_asked,
+        amendment_pending=found is not None and found.amendment_pending,
         cancellation_mine=by is not None and by == me,
         cancellation_theirs=by is not None and by != me,
         has_stated=any(statement.author.id == me for statement in statements),
@@ -133,7 +164,7 @@ async def _mission_row(db: AsyncSession, tenant_id: UUID, mission_id: UUID) -> A
 async def _bids(db: AsyncSession, mission: Mission, reader_id: UUID) -> list[BidDetail]:
     """Return the bids that the reader may see, the earliest first: all for the author, else their own."""
     query = (
-        select(Bid, Membership.display_name)
+        select(Bid, Membership.display_name, bid_team_column(Bid))
         .join(
             Membership,
             and_(Membership.tenant_id == Bid.tenant_id, Membership.id == Bid.bidder_id),
@@ -147,7 +178,7 @@ async def _bids(db: AsyncSession, mission: Mission, reader_id: UUID) -> list[Bid
         .execution_options(populate_existing=True)
     )
     if mission.author_id != reader_id:
-        query = query.where(Bid.bidder_id == reader_id)
+        query = query.where(or_(Bid.bidder_id == reader_id, _in_its_team(reader_id)))
     return [
         BidDetail(
             id=bid.id,
@@ -158,16 +189,31 @@ async def _bids(db: AsyncSession, mission: Mission, reader_id: UUID) -> list[Bid
             state=bid.state,
             created_at=bid.created_at,
             changed_at=bid.changed_at,
+            team=bid_team(mission.id, bid.minutes, team),
         )
-        for bid, name in await db.execute(query)
+        for bid, name, team in await db.execute(query)
     ]
 
 
-async def _agreement_row(db: AsyncSession, mission: Mission) -> Any:
+def _in_its_team(reader_id: UUID) -> ColumnElement[bool]:
+    """Whether the reader was asked into the team of the bid of the row."""
+    return part_in_bid(Bid, BidPart.member_id == reader_id)
+
+
+async def _agreement_row(db: AsyncSession, mission: Mission, reader_id: UUID) -> Any:
     """Return the latest agreement that still counts, with its delivery and dispute, if any."""
     return (
         await db.execute(
-            select(Agreement, Delivery, Dispute)
+            select(
+                Agreement,
+                Delivery,
+                Dispute,
+                agreement_team_column(Agreement),
+                asked_of(Agreement, reader_id).label("amendment_asked"),
+                live_amendment(Agreement, func.now()).label("amendment_pending"),
+                amended(Agreement).label("amended"),
+                and_(in_team(Agreement, reader_id), Agreement.provider_id != reader_id).label("is_teammate"),
+            )
             .outerjoin(
                 Delivery,
                 and_(

@@ -257,3 +257,44 @@ class AmendmentEnded(Event, frozen=True, kw_only=True):
     by: UUID | None
     how: str
     told: tuple[UUID, ...]
+
+
+class MessageWritten(Event, frozen=True, kw_only=True):
+    """Somebody wrote in a conversation; ``to`` are those who had read all of it until then."""
+
+    mission_id: UUID
+    thread_id: UUID
+    message_id: UUID
+    to: tuple[UUID, ...]
+
+
+class ReviewsRevealed(Event, frozen=True, kw_only=True):
+    """Reviews after a mission may now be read; ``to`` are those who were reviewed."""
+
+    mission_id: UUID
+    agreement_id: UUID
+    to: tuple[UUID, ...]
+
+
+class ReportMade(Event, frozen=True, kw_only=True):
+    """A message or a review was reported to the mediators."""
+
+    report_id: UUID
+    by: UUID
+    against: UUID
+
+
+class ReportDecided(Event, frozen=True, kw_only=True):
+    """A mediator decided on a report; ``author_id`` wrote what was reported."""
+
+    report_id: UUID
+    by: UUID
+    author_id: UUID
+    hidden: bool
+
+
+class MemberInvitedToBid(Event, frozen=True, kw_only=True):
+    """The author of a mission asks a member to make a bid."""
+
+    mission_id: UUID
+    invited_id: UUID

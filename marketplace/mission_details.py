@@ -19,10 +19,12 @@ from marketplace.mission_states import MissionState
 from marketplace.mission_terms import MissionKind, MissionPlace, MissionVisibility
 from marketplace.next_actions import NextAction
 from marketplace.ownership import Ownership
+from marketplace.team_details import AmendmentDetail, PartDetail
+from marketplace.teams import PartState
 
 
 class BidDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """One bid, for the author and its bidder."""
+    """One bid, for the author, its bidder and their team; ``team`` is empty for a bidder alone."""
 
     id: UUID
     bidder: Named
@@ -32,6 +34,21 @@ class BidDetail(msgspec.Struct, frozen=True, kw_only=True):
     state: BidState
     created_at: datetime
     changed_at: datetime
+    team: list[PartDetail] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everybody in its team has accepted their part; so has whoever bids alone."""
+        return all(part.state is PartState.ACCEPTED for part in self.team)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether somebody has said no to their part."""
+        return any(part.state in {PartState.DECLINED, PartState.LEFT} for part in self.team)
+
+    def part_of(self, member_id: UUID | None) -> PartDetail | None:
+        """The part of one member."""
+        return next((part for part in self.team if part.member.id == member_id), None)
 
 
 class AgreementDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +70,11 @@ class AgreementDetail(msgspec.Struct, frozen=True, kw_only=True):
     cancellation_by: Named | None
     cancellation_at: datetime | None
     cancellation_reason: str | None
+    team: list[PartDetail] = []
+
+    def part_of(self, member_id: UUID | None) -> PartDetail | None:
+        """The part of one member of the team."""
+        return next((part for part in self.team if part.member.id == member_id), None)
 
 
 class DeliveryDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,10 +144,13 @@ class MissionDetail(msgspec.Struct, frozen=True, kw_only=True):
     agreement: AgreementDetail | None = None
     delivery: DeliveryDetail | None = None
     dispute: DisputeDetail | None = None
+    amendments: list[AmendmentDetail] = []
 
 
-def agreement_detail(agreement: Agreement, names: Mapping[UUID, str]) -> AgreementDetail:
-    """Show an agreement with the names of its two parties."""
+def agreement_detail(
+    agreement: Agreement, names: Mapping[UUID, str], team: list[PartDetail]
+) -> AgreementDetail:
+    """Show an agreement with the names of its two parties, and the provider's team."""
     by = agreement.cancellation_by
     return AgreementDetail(
         id=agreement.id,
@@ -144,6 +169,7 @@ def agreement_detail(agreement: Agreement, names: Mapping[UUID, str]) -> Agreeme
         cancellation_by=Named(by, names[by]) if by else None,
         cancellation_at=agreement.cancellation_at,
         cancellation_reason=agreement.cancellation_reason,
+        team=team,
     )
 
 

@@ -4,13 +4,17 @@ Pure: it takes what the reader may already see and puts it into order and words.
 the database, nor tell anything that is not in the dossier.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from marketplace.amendments import AmendmentState
 from marketplace.bids import BidState
 from marketplace.deliveries import ConfirmedBy
 from marketplace.disputes import DisputeState
 from marketplace.mission_details import AgreementDetail, DeliveryDetail, DisputeDetail, MissionDetail
 from marketplace.mission_states import STATE_NAMES, MissionState
+from marketplace.team_details import AmendmentDetail
+from marketplace.team_words import amendments_told
 from tenants.platform.words import _
 
 Stage = tuple[str, str, str]
@@ -65,7 +69,8 @@ def happenings(detail: MissionDetail) -> list[Happening]:
         if bid.state is BidState.WITHDRAWN:
             told.append((bid.changed_at, _("{name} a retiré sa proposition.", name=bid.bidder.name)))
     if detail.agreement:
-        told += _of_agreement(detail.agreement)
+        told += _of_agreement(detail.agreement, detail.amendments)
+        told += amendments_told(detail.amendments)
     if detail.delivery and detail.agreement:
         told += _of_delivery(detail.delivery, detail.agreement)
     if detail.dispute:
@@ -84,14 +89,15 @@ def _name(state: MissionState) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _of_agreement(agreement: AgreementDetail) -> list[Happening]:
+def _of_agreement(agreement: AgreementDetail, amendments: Sequence[AmendmentDetail]) -> list[Happening]:
+    applied = [one.before_minutes for one in amendments if one.state is AmendmentState.APPLIED]
     told = [
         (
             agreement.agreed_at,
             _(
                 "Accord conclu : {payer} réserve {agreed_minutes} pour {provider}.",
                 payer=agreement.payer.name,
-                agreed_minutes=agreement.agreed_minutes,
+                agreed_minutes=applied[-1] if applied else agreement.agreed_minutes,
                 provider=agreement.provider.name,
             ),
         )

@@ -10,17 +10,19 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from marketplace.agreements import Agreement, AgreementState
+from marketplace.amendments import asked_of, live_amendment
 from marketplace.bids import Bid, BidState
 from marketplace.deliveries import Delivery
 from marketplace.disputes import Dispute, DisputeState, DisputeStatement
 from marketplace.mission_states import FINAL, MissionState
 from marketplace.missions import Mission
 from marketplace.next_actions import WAITING, NextAction, Position, next_action
+from marketplace.teams import BidPart, PartState, in_team, part_in_bid
 from tenants.actors import Actor, Role
 from tenants.memberships import Membership
 from tenants.platform.errors import NotAllowed
@@ -66,8 +68,11 @@ class OpenDispute(msgspec.Struct, frozen=True, kw_only=True):
 _ORDER: Final = (
     NextAction.CONFIRM,
     NextAction.ANSWER_CANCELLATION,
+    NextAction.ANSWER_AMENDMENT,
     NextAction.STATE,
     NextAction.CHOOSE_BID,
+    NextAction.ANSWER_PART,
+    NextAction.RESTORE_TEAM,
     NextAction.DELIVER,
     NextAction.START,
     NextAction.PUBLISH,
@@ -103,6 +108,7 @@ async def waiting_missions(db: AsyncSession, *, actor: Actor) -> list[Waiting]:
             payer.display_name.label("payer_name"),
             provider.display_name.label("provider_name"),
             stated.label("stated"),
+            *_team_columns(mine, me),
         )
         .outerjoin(
             Agreement,
@@ -137,6 +143,8 @@ async def waiting_missions(db: AsyncSession, *, actor: Actor) -> list[Waiting]:
                 Agreement.payer_id == me,
                 Agreement.provider_id == me,
                 mine.id.is_not(None),
+                in_team(Agreement, me),
+                _asked_into_team(me, PartState.INVITED, PartState.ACCEPTED),
             ),
         )
         .order_by(Mission.changed_at.desc())
@@ -191,6 +199,47 @@ async def open_disputes(db: AsyncSession, *, actor: Actor) -> Sequence[OpenDispu
     ]
 
 
+def _team_columns(mine: Any, me: UUID) -> list[ColumnElement[Any]]:
+    """How far the teams of live bids are, and what the member is in them and in the agreement."""
+    gone = BidPart.state.in_((PartState.DECLINED, PartState.LEFT))
+    open_teams = (
+        select(func.count())
+        .where(
+            Bid.tenant_id == Mission.tenant_id,
+            Bid.mission_id == Mission.id,
+            Bid.state == BidState.LIVE,
+            Bid.is_team,
+            part_in_bid(Bid, BidPart.state != PartState.ACCEPTED),
+        )
+        .correlate(Mission)
+        .scalar_subquery()
+    )
+    return [
+        open_teams.label("open_teams"),
+        part_in_bid(mine, BidPart.state != PartState.ACCEPTED).label("team_open"),
+        part_in_bid(mine, gone).label("team_broken"),
+        _asked_into_team(me, PartState.INVITED).label("part_asked"),
+        _asked_into_team(me, PartState.ACCEPTED).label("part_taken"),
+        in_team(Agreement, me).label("is_teammate"),
+        asked_of(Agreement, me).label("amendment_asked"),
+        live_amendment(Agreement, func.now()).label("amendment_pending"),
+    ]
+
+
+def _asked_into_team(me: UUID, *states: PartState) -> ColumnElement[bool]:
+    """Whether the member has a part in the team of another's live bid on the mission of the row."""
+    return exists().where(
+        Bid.tenant_id == Mission.tenant_id,
+        Bid.mission_id == Mission.id,
+        Bid.state == BidState.LIVE,
+        Bid.bidder_id != me,
+        BidPart.tenant_id == Bid.tenant_id,
+        BidPart.bid_id == Bid.id,
+        BidPart.member_id == me,
+        BidPart.state.in_(states),
+    )
+
+
 def _waiting(row: Any, me: UUID) -> Waiting:
     mission: Mission = row.Mission
     agreement: Agreement | None = row.Agreement
@@ -209,6 +258,14 @@ def _waiting(row: Any, me: UUID) -> Waiting:
             cancellation_mine=by is not None and by == me,
             cancellation_theirs=by is not None and by != me,
             has_stated=row.stated,
+            is_teammate=row.is_teammate and not is_provider,
+            part_asked=row.part_asked,
+            part_taken=row.part_taken,
+            team_open=row.team_open,
+            team_broken=row.team_broken,
+            open_teams=row.open_teams,
+            amendment_asked=row.amendment_asked,
+            amendment_pending=row.amendment_pending,
         )
     )
     agreed_minutes = agreement.agreed_minutes if agreement else None
@@ -219,7 +276,7 @@ def _waiting(row: Any, me: UUID) -> Waiting:
         action=action,
         minutes=agreed_minutes or row.bid_minutes or mission.estimated_minutes,
         live_bids=row.live_bids,
-        other=(row.provider_name if is_payer else row.payer_name) if is_payer or is_provider else None,
+        other=row.provider_name if is_payer else row.payer_name if is_provider or row.is_teammate else None,
         due=_due(mission.state, agreement, row.settles_at),
     )
 

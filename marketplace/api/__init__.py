@@ -4,10 +4,27 @@ from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.api import agreements, deliveries, leaving, member_skills, missions, skills, waiting
+from marketplace.api import (
+    agreements,
+    deliveries,
+    leaving,
+    matches,
+    member_skills,
+    messages,
+    missions,
+    search,
+    skills,
+    teams,
+    waiting,
+)
 
 API: Final[tuple[ControllerRouterHandler, ...]] = (
     missions.open_missions,
+    search.search_missions,
+    search.saved_searches,
+    search.save_search,
+    search.change_search,
+    search.delete_search,
     missions.post_mission,
     missions.mission,
     missions.edit_mission,
@@ -30,8 +47,11 @@ API: Final[tuple[ControllerRouterHandler, ...]] = (
     member_skills.member_skills,
     member_skills.set_member_skill,
     member_skills.remove_member_skill,
+    *messages.API,
+    *matches.API,
     skills.skills,
     skills.add_skill,
     skills.retire_skill,
     *leaving.API,
+    *teams.API,
 )

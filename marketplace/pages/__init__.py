@@ -4,14 +4,32 @@ from typing import Final
 
 from litestar.types import ControllerRouterHandler
 
-from marketplace.pages import disputes, home, leaving, mailbox, member_skills, missions, public, skills, steps
+from marketplace.pages import (
+    disputes,
+    finding,
+    home,
+    leaving,
+    mailbox,
+    member_skills,
+    missions,
+    public,
+    searches,
+    skills,
+    steps,
+    teams,
+)
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     home.home,
     *mailbox.PAGES,
     *public.PAGES,
-    missions.missions_page,
-    missions.missions_csv,
+    finding.missions_page,
+    finding.missions_csv,
+    searches.searches_page,
+    searches.searches_csv,
+    searches.save_search_form,
+    searches.change_search_form,
+    searches.delete_search_form,
     missions.new_mission_page,
     missions.post_mission_form,
     missions.mission_page,
@@ -39,4 +57,5 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     skills.add_skill_form,
     skills.retire_skill_form,
     *leaving.PAGES,
+    *teams.PAGES,
 )

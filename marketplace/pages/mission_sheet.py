@@ -19,6 +19,8 @@ from marketplace.mission_details import BidDetail, MissionDetail
 from marketplace.mission_states import STATE_NAMES
 from marketplace.mission_terms import LARGEST_MINUTES, PLACE_TITLES
 from marketplace.ownership import CLAUSES
+from marketplace.team_words import ENDING_TONES, ENDINGS, change_sentence, remainder_sentence
+from marketplace.teams import PartState
 from marketplace.timelines import happenings, stages
 from tenants.actors import Role
 from tenants.platform.forms import Form
@@ -81,6 +83,13 @@ async def mission_sheet(
         stages=stages(shown),
         happenings=happenings(shown),
         own_bid=_own_bid(visit, shown),
+        asked_bid=_asked_bid(visit, shown),
+        remainders=_remainders(shown),
+        changes={
+            one.id: {part.member.id: change_sentence(part) for part in one.parts} for one in shown.amendments
+        },
+        endings=ENDINGS,
+        ending_tones=ENDING_TONES,
         live_bids=[bid for bid in shown.bids if bid.state is BidState.LIVE],
         sent=forms,
         form=sent or visit.click,
@@ -97,6 +106,22 @@ def _own_bid(visit: Visit, shown: MissionDetail) -> BidDetail | None:
         return None
     mine = [bid for bid in shown.bids if bid.bidder.id == visit.member.id]
     return next((bid for bid in mine if bid.state in {BidState.LIVE, BidState.ACCEPTED}), None)
+
+
+def _asked_bid(visit: Visit, shown: MissionDetail) -> BidDetail | None:
+    """The live bid whose team the reader is asked to join."""
+    if visit.member is None:
+        return None
+    asked = ((bid, bid.part_of(visit.member.id)) for bid in shown.bids if bid.state is BidState.LIVE)
+    return next((bid for bid, part in asked if part and part.state is PartState.INVITED), None)
+
+
+def _remainders(shown: MissionDetail) -> dict[UUID, str]:
+    """Where the left-over minutes go, by bid and agreement."""
+    said = {bid.id: remainder_sentence(bid.team) for bid in shown.bids if bid.team}
+    if shown.agreement:
+        said[shown.agreement.id] = remainder_sentence(shown.agreement.team)
+    return said
 
 
 def _proposed(visit: Visit, step: str, shown: MissionDetail) -> dict[str, str]:

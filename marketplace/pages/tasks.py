@@ -13,6 +13,7 @@ from marketplace.waiting import OpenDispute, Waiting, open_disputes
 from tenants.actors import Role
 from tenants.assemblies import Assembly
 from tenants.assembly_signatures import assemblies_to_sign
+from tenants.join_requests import JoinRequest, join_requests
 from tenants.mandate_terms import mandates_ending
 from tenants.mandates import Mandate
 from tenants.platform.words import N_, _, ngettext
@@ -23,6 +24,9 @@ from tenants.visit import Visit
 ASKED: Final[dict[NextAction, tuple[str, str]]] = {
     NextAction.CONFIRM: (N_("Confirmez la livraison : {title}"), N_("Voir et confirmer")),
     NextAction.ANSWER_CANCELLATION: (N_("On vous propose d'arrêter : {title}"), N_("Répondre")),
+    NextAction.ANSWER_AMENDMENT: (N_("On vous propose de changer l'accord : {title}"), N_("Lire et répondre")),
+    NextAction.ANSWER_PART: (N_("On vous invite dans une équipe : {title}"), N_("Voir ma part")),
+    NextAction.RESTORE_TEAM: (N_("Votre équipe n'est plus complète : {title}"), N_("Changer l'équipe")),
     NextAction.STATE: (N_("Donnez votre point de vue : {title}"), N_("Écrire à la médiation")),
     NextAction.CHOOSE_BID: (N_("Choisissez une proposition : {title}"), N_("Lire les propositions")),
     NextAction.DELIVER: (N_("À livrer : {title}"), N_("Livrer")),
@@ -32,10 +36,13 @@ ASKED: Final[dict[NextAction, tuple[str, str]]] = {
 }
 AWAITED: Final[dict[NextAction, str]] = {
     NextAction.AWAIT_BIDS: N_("en attente de propositions"),
+    NextAction.AWAIT_PARTS: N_("votre équipe répond"),
+    NextAction.AWAIT_TEAM: N_("une équipe se forme pour vous répondre"),
     NextAction.AWAIT_CHOICE: N_("votre proposition est à l'étude"),
     NextAction.AWAIT_START: N_("va bientôt commencer"),
     NextAction.AWAIT_DELIVERY: N_("en cours"),
     NextAction.AWAIT_CANCELLATION: N_("arrêt proposé, réponse attendue"),
+    NextAction.AWAIT_AMENDMENT: N_("modification de l'accord proposée, réponses attendues"),
     NextAction.AWAIT_CONFIRMATION: N_("livrée, confirmation attendue"),
     NextAction.AWAIT_DECISION: N_("la médiation décide"),
 }
@@ -46,11 +53,13 @@ async def tasks(visit: Visit, missions: Sequence[Waiting]) -> list[dict[str, Any
     actor = visit.actor
     disputes = await open_disputes(visit.db, actor=actor) if actor.holds(Role.MEDIATOR) else []
     to_sign = await assemblies_to_sign(visit.db, actor=actor)
+    asking = await join_requests(visit.db, actor=actor, limit=1) if actor.holds(Role.MANAGER) else []
     # Without a mandate none can end.
     ending = await mandates_ending(visit.db, actor=actor) if actor.roles else []
     return [
         *(_mediation(visit, one) for one in disputes if not one.is_party),
         *(_signature(visit, one) for one in to_sign),
+        *(_request(visit, one) for one in asking),
         *(_task(visit, one) for one in missions if one.is_mine and one.action in ASKED),
         *(_mandate(visit, mandate, name) for mandate, name in ending),
     ]
@@ -97,6 +106,16 @@ def _signature(visit: Visit, one: Assembly) -> dict[str, Any]:
         "detail": _("Deux personnes qui ont des mandats différents le signent, puis les règles changent."),
         "path": f"/{visit.slug}/assemblies/{one.id}",
         "action": _("Relire et signer"),
+    }
+
+
+def _request(visit: Visit, one: JoinRequest) -> dict[str, Any]:
+    return {
+        "title": _("{name} demande à rejoindre la coopérative", name=one.display_name),
+        "detail": _("Une réponse, même négative, vaut mieux que le silence."),
+        "path": f"/{visit.slug}/join-requests",
+        "action": _("Lire et répondre"),
+        "due": one.expires_at,
     }
 
 
