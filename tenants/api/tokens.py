@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from tenants import tokens as verbs
-from tenants.pages.tokens import NewToken
+from tenants.pages.tokens import NewToken, show_code
 from tenants.platform.web import Page, api_get, api_post
 from tenants.tokens import ApiToken
 from tenants.visit import Visit
@@ -59,8 +59,10 @@ async def api_tokens(visit: NamedDependency[Visit]) -> Page[Token]:
 @api_post(TOKENS, operation_id="create_api_token", summary="Make a token (in a browser)")
 async def create_api_token(visit: NamedDependency[Visit], data: JSONBody[NewToken]) -> MadeToken:
     """Make a token. A token cannot make another. An ``Idempotency-Key`` is not heeded: a secret is not kept."""
+    actor = visit.actor
+    await show_code(visit, data)
     token, secret = await verbs.create_api_token(
-        visit.db, actor=visit.actor, name=data.name, scopes=data.scopes, days=data.days
+        visit.db, actor=actor, name=data.name, scopes=data.scopes, days=data.days
     )
     return msgspec.convert({**facts_of(token), "secret": secret}, MadeToken)
 

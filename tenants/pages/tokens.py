@@ -10,8 +10,9 @@ from litestar.params import FromPath
 
 from tenants.platform.errors import Refusal
 from tenants.platform.forms import Done, Form, Nothing
-from tenants.platform.inputs import LINE_PATTERN
+from tenants.platform.inputs import LINE_PATTERN, OptionalLine
 from tenants.platform.words import N_, _
+from tenants.second_factors import is_enrolled, must_show_code
 from tenants.tokens import DAYS_MAX, NAME_LENGTH, SCOPES, api_tokens, create_api_token, revoke_api_token
 from tenants.visit import Visit
 
@@ -19,11 +20,12 @@ LIVES: Final = ((30, N_("30 jours")), (90, N_("90 jours")), (365, N_("un an")))
 
 
 class NewToken(msgspec.Struct, frozen=True):
-    """A token to make: what it is for, what it may do, for how many days."""
+    """A token to make: what it is for, what it may do, for how many days; and a code of the second factor, if any."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH, pattern=LINE_PATTERN)]
     scopes: list[str]
     days: Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX)]
+    code: OptionalLine = ""
 
 
 @get("/{cooperative:str}/tokens", include_in_schema=False)
@@ -40,7 +42,19 @@ async def show(visit: Visit, form: Form[Any], secret: str = "") -> Response[str]
         secret=secret,
         tokens=await api_tokens(visit.db, actor=visit.actor),
         scopes=[(name, f"{_(title)} ({name})") for name, title in SCOPES.items()],
+        asks_code=await is_enrolled(visit.db, person_id=visit.signed_in.id),
         lives=[(days, _(title)) for days, title in LIVES],
+    )
+
+
+async def show_code(visit: Visit, new: NewToken) -> None:
+    """Ask for a fresh code: a token acts without one for as long as it lives."""
+    await must_show_code(
+        visit.db,
+        visit.house.throttle,
+        seal=visit.house.seal,
+        person_id=visit.signed_in.id,
+        code=new.code,
     )
 
 
@@ -51,7 +65,14 @@ async def create(visit: NamedDependency[Visit]) -> Response[Any]:
     if not form.errors:
         try:
             async with visit.db.begin_nested():
-                _token, secret = await create_api_token(visit.db, actor=visit.actor, **form.fields())
+                await show_code(visit, form.data)
+                _token, secret = await create_api_token(
+                    visit.db,
+                    actor=visit.actor,
+                    name=form.data.name,
+                    scopes=form.data.scopes,
+                    days=form.data.days,
+                )
         except Refusal as refusal:
             form.refuse(refusal)
         else:

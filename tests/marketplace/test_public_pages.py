@@ -75,7 +75,7 @@ async def test_the_front_says_in_counts_and_for_machines_what_the_cooperative_is
     assert found(r'<meta itemprop="name" content="([^"]+)">', page) == ["Les Tilleuls & Cie"]
     facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page))
     assert facts["Membres"] == "4"
-    assert facts["Mission menée à bien"] == "1"
+    assert facts["Missions menées à bien"] == "1"
     assert "Ouverte à tous" in page
     assert "Entre nous" not in page
 

@@ -513,3 +513,20 @@ async def test_a_program_of_the_browser_enrols_too_and_a_token_does_not(
     assert gone.json()["since"] is None
     program = bearer(await factories.api_token(database, coop.manager, "governance:read"))
     assert (await program.get("/me/second-factor")).status_code == 401
+
+
+async def test_a_token_which_acts_without_a_code_is_made_with_one(
+    database: Database, throttle: Throttle, settings: Settings, browser: Browser
+) -> None:
+    coop = await factories.found_cooperative(database, password=factories.PASSWORD)
+    who = await protect(database, throttle, settings, coop.manager)
+    client = browser(coop.manager)
+    token = {"name": "Sauvegarde", "scopes": "hours:read", "days": "30"}
+    assert (await client.post(f"/{coop.slug}/tokens", data=token)).status_code == 422
+    api = f"/api/v1/{coop.slug}/tokens"
+    refused = await client.post(
+        api, json={"name": "x", "scopes": ["hours:read"], "days": 1, "code": "123456"}
+    )
+    assert refused.json()["code"] == "wrong_code"
+    made = await client.post(f"/{coop.slug}/tokens", data={**token, "code": code_of(who.secret)})
+    assert "Voici votre jeton" in made.text
