@@ -101,7 +101,7 @@ async def my_pot_requests(
 @api_get(f"{POT}/requests/all", operation_id="pot_requests", summary="Every request to the pot")
 async def all_pot_requests(
     visit: NamedDependency[Visit],
-    state: FromQuery[PotRequestState | None] = None,
+    standing: FromQuery[PotRequestState | None] = None,
     limit: Limit = PAGE_LENGTH,
     after: After = None,
 ) -> Page[PotRequestAnswer]:
@@ -110,7 +110,7 @@ async def all_pot_requests(
     found = await pot_requests.pot_requests(
         visit.db,
         actor=visit.member_with(READ),
-        state=state,
+        state=standing,
         before=cursor[0] if cursor else None,
         limit=limit + 1,
     )

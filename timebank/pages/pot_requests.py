@@ -75,29 +75,29 @@ async def my_requests_page(visit: NamedDependency[Visit], after: FromQuery[str] 
 
 @get("/{cooperative:str}/pot/requests/all", include_in_schema=False)
 async def requests_page(
-    visit: NamedDependency[Visit], after: FromQuery[str] = "", state: FromQuery[str] = ""
+    visit: NamedDependency[Visit], after: FromQuery[str] = "", standing: FromQuery[str] = ""
 ) -> Response[str]:
     """List every member's, for the stewards."""
     cursor = decode_cursor(after, (UUID,))
     found = await pot_requests(
         visit.db,
         actor=visit.actor,
-        state=PotRequestState(state) if state in set(PotRequestState) else None,
+        state=PotRequestState(standing) if standing in set(PotRequestState) else None,
         before=cursor[0] if cursor else None,
         limit=PAGE_LENGTH + 1,
     )
-    return _list(visit, [(one.request, one.name) for one in found], mine=False, state=state)
+    return _list(visit, [(one.request, one.name) for one in found], mine=False, standing=standing)
 
 
 def _list(
-    visit: Visit, found: Sequence[tuple[PotRequest, str]], *, mine: bool, state: str = ""
+    visit: Visit, found: Sequence[tuple[PotRequest, str]], *, mine: bool, standing: str = ""
 ) -> Response[str]:
     shown = found[:PAGE_LENGTH]
     return visit.page(
         "timebank/pot_requests.html",
         requests=shown,
         mine=mine,
-        state=state,
+        standing=standing,
         after=encode_cursor(shown[-1][0].id) if len(found) > PAGE_LENGTH else "",
         **_words(),
     )
