@@ -12,7 +12,7 @@ AS $$
 DECLARE
     a agreements; h holds; v_id uuid; v_members int; v_posted bigint; v_extra bigint; v_moved bigint;
 BEGIN
-    v_id := CASE TG_TABLE_NAME WHEN 'agreements' THEN NEW.id ELSE (to_jsonb(NEW) ->> 'agreement_id')::uuid END;
+    v_id := to_jsonb(NEW) ->> CASE TG_TABLE_NAME WHEN 'agreements' THEN 'id' ELSE 'agreement_id' END;
     SELECT * INTO a FROM agreements WHERE tenant_id = NEW.tenant_id AND id = v_id;
     SELECT * INTO h FROM holds WHERE tenant_id = a.tenant_id AND id = a.hold_id;
     SELECT count(*) INTO v_members FROM agreement_parts p
