@@ -526,7 +526,7 @@ def upgrade() -> None:
         sa.Column("membership_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("asked", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("wanted", postgresql.TSQUERY(), nullable=True),
+        sa.Column("wanted", postgresql.TSQUERY(), nullable=False),
         sa.Column(
             "telling",
             sa.Enum("at_once", "digest", "never", name="telling", native_enum=False, length=32),
@@ -625,6 +625,27 @@ def upgrade() -> None:
         "imported_members",
         ["tenant_id", "membership_id"],
         unique=False,
+    )
+    op.create_table(
+        "mission_invitations",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("mission_id", sa.Uuid(), nullable=False),
+        sa.Column("invited_id", sa.Uuid(), nullable=False),
+        sa.Column("invited_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "invited_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_mission_invitations_tenant_id_invited_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "mission_id"],
+            ["missions.tenant_id", "missions.id"],
+            name=op.f("fk_mission_invitations_tenant_id_mission_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "mission_id", "invited_id", name=op.f("pk_mission_invitations")),
+    )
+    op.create_index(
+        "ix_mission_invitations_invited", "mission_invitations", ["tenant_id", "invited_id"], unique=False
     )
     op.create_table(
         "mission_words",
@@ -1430,6 +1451,10 @@ def upgrade() -> None:
     )
     op.add_column(
         "memberships",
+        sa.Column("open_to_invitations", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+    )
+    op.add_column(
+        "memberships",
         sa.Column(
             "email_audience",
             sa.Enum("me", "partners", "members", "public", name="audience", native_enum=False, length=32),
@@ -1488,6 +1513,12 @@ def upgrade() -> None:
             server_default="members",
             nullable=False,
         ),
+    )
+    op.create_index(
+        "ix_mission_skills_tenant_id_skill_id",
+        "mission_skills",
+        ["tenant_id", "skill_id", "mission_id"],
+        unique=False,
     )
     op.add_column(
         "notices",
@@ -1633,6 +1664,7 @@ END))""")
         postgresql_where=sa.text("mailed_at IS NULL AND read_at IS NULL AND delivery = 'digest'"),
     )
     op.drop_column("notices", "delivery")
+    op.drop_index("ix_mission_skills_tenant_id_skill_id", table_name="mission_skills")
     op.drop_column("memberships", "languages_audience")
     op.drop_column("memberships", "availability_audience")
     op.drop_column("memberships", "skills_audience")
@@ -1640,6 +1672,7 @@ END))""")
     op.drop_column("memberships", "territory_audience")
     op.drop_column("memberships", "phone_audience")
     op.drop_column("memberships", "email_audience")
+    op.drop_column("memberships", "open_to_invitations")
     op.drop_column("memberships", "reach")
     op.drop_column("memberships", "works_remotely")
     op.drop_column("memberships", "available_until")
@@ -1728,6 +1761,8 @@ END))""")
         postgresql_with={"fastupdate": "off"},
     )
     op.drop_table("mission_words")
+    op.drop_index("ix_mission_invitations_invited", table_name="mission_invitations")
+    op.drop_table("mission_invitations")
     op.drop_index("ix_imported_members_tenant_id_membership_id", table_name="imported_members")
     op.drop_table("imported_members")
     op.drop_index(
