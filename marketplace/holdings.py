@@ -9,6 +9,7 @@ from typing import Final
 # The lower floors declare theirs by being imported.
 import tenants.holdings  # noqa: F401
 import timebank.holdings  # noqa: F401
+from marketplace.mission_states import STATE_NAMES
 from tenants.personal import Fate, Holding, holds
 from tenants.platform.words import N_
 
@@ -40,6 +41,7 @@ holds(
             "ended_at": N_("Finie le"),
             "id": N_("Identifiant"),
         },
+        words={"state": STATE_NAMES},
         fate=Fate.CHANGED,
         changes={"title": "'…'", "description": "'…'", "tags": "'{}'"},
         only="t.state IN ('draft', 'open', 'withdrawn', 'expired')",
@@ -128,6 +130,63 @@ holds(
         title=N_("Mes savoir-faire"),
         mine=("membership_id",),
         exported={"skill_id": N_("Compétence"), "level": N_("Niveau"), "note": N_("Note")},
+        fate=Fate.DELETED,
+    ),
+    Holding(
+        table="messages",
+        title=N_("Mes messages"),
+        mine=("author_id",),
+        where="t.author_id = :me AND t.hidden_at IS NULL",
+        exported={"written_at": N_("Date"), "mission_id": N_("Mission"), "body": N_("Message")},
+        fate=Fate.KEPT,
+        stays=("body",),
+        why=N_("Les autres gardent le fil de ce qui s'est dit, sous votre pseudonyme."),
+    ),
+    Holding(
+        table="thread_readings",
+        title=N_("Mes conversations"),
+        mine=("member_id",),
+        exported={"mission_id": N_("Mission"), "unread": N_("Non lus")},
+        fate=Fate.DELETED,
+    ),
+    Holding(
+        table="reviews",
+        title=N_("Les avis que j'ai donnés et reçus"),
+        # What is hidden, or not yet revealed to who was reviewed, leaves by no road.
+        where="t.hidden_at IS NULL AND (t.author_id = :me OR t.subject_id = :me"
+        " AND (t.revealed_at IS NOT NULL OR t.due_at <= now()))",
+        exported={
+            "written_at": N_("Date"),
+            "mission_id": N_("Mission"),
+            "author_id": N_("Par"),
+            "subject_id": N_("À propos de"),
+            "verdict": N_("Avis"),
+            "words": N_("En quelques mots"),
+            "answer": N_("Réponse"),
+        },
+        fate=Fate.KEPT,
+        stays=("words", "answer"),
+        why=N_("Un avis appartient aussi à l'autre personne ; il reste, sous votre pseudonyme."),
+    ),
+    Holding(
+        table="reports",
+        title=N_("Mes signalements"),
+        mine=("reporter_id",),
+        exported={
+            "reported_at": N_("Date"),
+            "reason": N_("Motif"),
+            "outcome": N_("Suite"),
+            "decision": N_("Décision"),
+        },
+        fate=Fate.KEPT,
+        stays=("reason", "decision"),
+        why=N_("La médiation garde la trace de ce qu'elle a décidé."),
+    ),
+    Holding(
+        table="mission_invitations",
+        title=N_("Les missions auxquelles on m'a invité"),
+        mine=("invited_id",),
+        exported={"invited_at": N_("Date"), "mission_id": N_("Mission")},
         fate=Fate.DELETED,
     ),
 )

@@ -12,6 +12,10 @@ GRANT SELECT, UPDATE (tried_at) ON person_erasures TO door;
 -- A person may delete themself (policy person), once no membership bears their id; and their notices with them.
 GRANT DELETE ON people, notices TO app;
 
+-- The sweep sees when a token was over, never whose it was; and lets old notices go.
+GRANT SELECT (tenant_id, id, expires_at, revoked_at), DELETE ON api_tokens TO platform;
+GRANT DELETE ON notices TO platform;
+
 -- The persons whose waiting time is over, at most once an hour each: ids alone, for the job that forgets them.
 CREATE OR REPLACE FUNCTION take_due_persons(p_most integer) RETURNS SETOF uuid
 LANGUAGE sql VOLATILE SECURITY DEFINER

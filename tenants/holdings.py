@@ -4,6 +4,7 @@ from typing import Final
 
 from tenants.personal import By, Fate, Holding, holds
 from tenants.platform.words import N_
+from tenants.roles import ROLE_TITLES
 
 DONE: Final = N_("Ce que vous avez fait pour la coopérative reste écrit, sous le pseudonyme.")
 TRAIL: Final = N_("Le journal interne garde qui a fait quoi par des numéros seulement, jamais par un nom.")
@@ -29,6 +30,7 @@ holds(
             "available_until": N_("Libre jusqu'au"),
             "works_remotely": N_("À distance"),
             "reach": N_("Jusqu'où, sur place"),
+            "open_to_invitations": N_("On peut m'inviter à des missions"),
             "email_audience": N_("Qui lit mon courriel"),
             "phone_audience": N_("Qui lit mon téléphone"),
             "territory_audience": N_("Qui lit mon territoire"),
@@ -75,6 +77,7 @@ holds(
             "ended_at": N_("Fini le"),
             "ended_reason": N_("Raison"),
         },
+        words={"role": ROLE_TITLES},
         fate=Fate.KEPT,
         why=DONE,
     ),
@@ -97,6 +100,7 @@ holds(
         title=N_("Comptes rendus que j'ai signés"),
         mine=("membership_id",),
         exported={"role": N_("Mandat"), "signed_at": N_("Signé le")},
+        words={"role": ROLE_TITLES},
         fate=Fate.KEPT,
         why=DONE,
     ),

@@ -8,7 +8,7 @@ its pseudonym: a declaration says what else must go. This file must never read o
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 
 class By(StrEnum):
@@ -32,7 +32,7 @@ class Holding:
 
     ``title`` heads the rows in the archive. A row is one's own if a column of ``mine`` holds one's id, or if it
     meets ``where``, a condition in SQL on ``t`` (the table) and ``:me``. ``exported`` are the columns of the archive
-    and their titles; ids of members are exported as names. ``source`` is a view to export from.
+    and their titles, ``words`` the French of a column's states; ids of members are exported as names. ``source`` is a view to export from.
 
     On erasure the rows are deleted, or the columns of ``changes`` get the given SQL (``:pseudonym`` is the new
     name) where ``only`` holds, or all is kept. ``stays`` are the columns that hold text and stay, and ``why`` says so
@@ -46,6 +46,7 @@ class Holding:
     where: str = ""
     source: str = ""
     exported: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     fate: Fate
     changes: Mapping[str, str] = field(default_factory=dict)
     only: str = "true"

@@ -22,7 +22,9 @@ from marketplace.cli import cli
 from marketplace.schema import ROLES
 from marketplace.switchboard import EVENTS
 from tenants.platform.clock import Tick
+from tenants.platform.database import Base
 from tenants.platform.errors import Refusal
+from tenants.platform.kept import RETENTION
 from tenants.platform.outbox import Event
 from tenants.platform.retention import KEPT
 from tenants.platform.throttle import Limit
@@ -121,15 +123,21 @@ def test_every_code_that_the_ledger_answers_is_a_refusal_of_the_reference() -> N
     assert answered <= {re.findall(r"`([a-z_]+)`", row)[0] for row in rows("Refusals")}
 
 
-def test_what_is_kept_how_long_is_what_the_sweep_obeys() -> None:
-    kept = {
-        match[2]: match[1]
-        for row in rows("What is kept how long")
-        if (match := re.match(r"\| [^|]* \| (\d+ (?:day|hour)s?)[^|]* \| `([a-z_]+)` \|", row))
-    }
-    assert kept == {
-        table: f"{time.days} day" + ("s" if time.days > 1 else "") for table, time in KEPT.items()
-    }
+def test_what_is_kept_how_long_is_the_table_of_the_code() -> None:
+    written, right = rows("What is kept how long"), {re.sub(r"\s+", " ", one.row) for one in RETENTION}
+    assert not right - written, "missing in the README:\n" + "\n".join(sorted(right - written))
+    assert not written - right, "no longer so:\n" + "\n".join(sorted(written - right))
+    modules()
+    assert {table for one in RETENTION for table in one.tables} <= set(Base.metadata.tables)
+
+
+def test_a_row_that_names_days_is_one_that_the_sweep_obeys() -> None:
+    for one in RETENTION:
+        assert bool(one.over) == (one.after is not None) == (one.tables[:1] != () and one.tables[0] in KEPT)
+        if one.after is not None:
+            assert one.how_long.startswith(f"{one.after.days} day"), one.what
+        else:
+            assert not re.match(r"\d+ day", one.how_long), one.what
 
 
 def test_attempts_are_forgotten_within_the_hour_that_is_promised() -> None:

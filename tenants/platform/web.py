@@ -178,8 +178,8 @@ _FORMULA_STARTS: Final = (
 )
 
 
-def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response[bytes]:
-    """Answer a list as CSV that a spreadsheet opens well: UTF-8 with its mark, semicolons in French.
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """A list as CSV that a spreadsheet opens well: UTF-8 with its mark, semicolons in French.
 
     A text that a spreadsheet would run as a formula is quoted with an apostrophe; numbers stay numbers.
     """
@@ -187,8 +187,13 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
     writer = csv.writer(out, delimiter=";" if current_locale() == "fr" else ",")
     writer.writerow(header)
     writer.writerows([_cell(value) for value in row] for row in rows)
+    return out.getvalue().encode("utf-8-sig")
+
+
+def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response[bytes]:
+    """Answer a list as CSV (see ``csv_bytes``), to be kept under this name."""
     return Response(
-        out.getvalue().encode("utf-8-sig"),
+        csv_bytes(header, rows),
         media_type="text/csv",
         headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
     )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+import marketplace.switchboard  # noqa: F401 (every table that is declared)
 from marketplace.leaving import leave
 from tenants.audit import AuditEntry
 from tenants.erasure_letters import mail_erasure_asked, mail_person_erasure_asked

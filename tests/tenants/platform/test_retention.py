@@ -11,6 +11,7 @@ from tenants.platform import retention
 from tenants.platform.database import Database
 from tenants.platform.settings import Settings
 from tests.conftest import OpenAs
+from tests.factories import found_cooperative, join_member
 
 
 @pytest.fixture
@@ -112,8 +113,66 @@ async def test_sign_ins_and_links_that_are_over_go_after_their_time(
         assert links == 2
 
 
+async def test_old_notices_tokens_and_proofs_of_erasure_go_and_nothing_younger(
+    platform: Database, database: Database, db_as: OpenAs
+) -> None:
+    coop = await found_cooperative(database)
+    members = [await join_member(database, coop) for _ in range(3)]
+    async with db_as("postgres") as db:
+        await db.execute(
+            text("""
+                INSERT INTO notices (tenant_id, batch_id, membership_id, kind, facts, created_at, read_at)
+                SELECT :t, uuidv7(), :m, 'essai', '{}', now() - age, read
+                FROM unnest(ARRAY[interval '364 days', interval '366 days']) age,
+                     unnest(ARRAY[NULL, now()]::timestamptz[]) read
+            """),
+            {"t": coop.tenant_id, "m": members[0].id},
+        )
+        await db.execute(
+            text("""
+                INSERT INTO api_tokens (tenant_id, membership_id, name, prefix, token_hash, scopes, created_at,
+                                        expires_at, revoked_at)
+                SELECT :t, CAST(:m AS uuid), label, 'archipel_1234', sha256((label || CAST(:m AS uuid)::text)::bytea), '{profile:read}',
+                       now() - interval '3 years', now() - expired, now() - revoked
+                FROM (VALUES
+                    ('good', interval '-1 day', NULL::interval),
+                    ('lately expired', interval '364 days', NULL),
+                    ('expired', interval '366 days', NULL),
+                    ('revoked', interval '-1 day', interval '366 days')
+                ) AS given (label, expired, revoked)
+            """),
+            {"t": coop.tenant_id, "m": members[0].id},
+        )
+        for member, done in zip(members, ("366 days", "364 days", None), strict=True):
+            await db.execute(
+                text("""
+                    INSERT INTO erasures (tenant_id, membership_id, asked_by, asked_at, due_at, done_at, pseudonym)
+                    VALUES (:t, :m, 'person', now() - interval '2 years', now() - interval '2 years',
+                            now() - CAST(CAST(:done AS text) AS interval),
+                            CASE WHEN CAST(:done AS text) IS NOT NULL THEN 'Membre parti 0000' END)
+                """),
+                {"t": coop.tenant_id, "m": member.id, "done": done},
+            )
+    await retention.sweep(platform)
+    async with db_as("postgres") as db:
+        where = {"t": coop.tenant_id}
+        notices = text("SELECT count(*) FROM notices WHERE tenant_id = :t AND kind = 'essai'")
+        assert await db.scalar(notices, where) == 2
+        tokens = await db.scalars(text("SELECT name FROM api_tokens WHERE tenant_id = :t"), where)
+        assert set(tokens) == {"good", "lately expired"}
+        left = await db.scalars(text("SELECT membership_id FROM erasures WHERE tenant_id = :t"), where)
+        assert set(left) == {members[1].id, members[2].id}
+
+
 @pytest.mark.parametrize(
-    "wanted", ["person_id FROM sign_ins", "token_hash FROM sign_ins", "email FROM mail_links"]
+    "wanted",
+    [
+        "person_id FROM sign_ins",
+        "token_hash FROM sign_ins",
+        "email FROM mail_links",
+        "membership_id FROM api_tokens",
+        "person_id FROM person_erasures",
+    ],
 )
 async def test_the_sweep_cannot_see_whose_they_are(platform: Database, wanted: str) -> None:
     with pytest.raises(DBAPIError, match="permission denied"):
