@@ -19,6 +19,8 @@ from tests.marketplace import stories
 from timebank.exchanges import post_transfer
 from timebank.gifts import give
 from timebank.ledger.proof import prove_ledger
+from timebank.pot_purposes import PotPurpose
+from timebank.pot_requests import ask_pot
 
 HOUR = 60
 
@@ -40,6 +42,9 @@ async def live_in(database: Database, home: Founded) -> Member:
     async with database.begin(tenant=home.tenant_id) as db:
         await give(db, actor=bidder.actor, to=None, amount_minutes=30, message="Pour la caisse")
     async with database.begin(tenant=home.tenant_id) as db:
+        await ask_pot(
+            db, actor=other.actor, purpose=PotPurpose.HOME, words="Le toit fuit", asked_minutes=HOUR
+        )
         await add_skill(db, actor=simone.actor, name="Menuiserie")
         await invite_member(
             db, actor=home.manager.actor, email=f"neuve@{home.slug}.example", display_name="Nina Neuve"

@@ -179,8 +179,8 @@ class PotMoves:
 
 def is_gift(move: Move) -> bool:
     """Whether a move is a member's gift to the pot, or one that is taken back."""
-    given = move.amount > 0 and move.counterparty_membership is not None and move.reverses is None
-    return given or (move.amount < 0 and move.reverses is not None)
+    given = move.amount >= 0 and move.counterparty_membership is not None and move.reverses is None
+    return given or (move.amount <= 0 and move.reverses is not None)
 
 
 async def pot_moves(
