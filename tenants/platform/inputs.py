@@ -133,7 +133,7 @@ _EXPLANATIONS: Final[Sequence[tuple[re.Pattern[str], str]]] = [
     (re.compile(r"of length <= (?P<bound>\d+)"), N_("Au plus {bound} caractères.")),
     (re.compile(r"Expected `int` >= (?P<bound>-?\d+)"), N_("Au moins {bound}.")),
     (re.compile(r"Expected `int` <= (?P<bound>-?\d+)"), N_("Au plus {bound}.")),
-    (re.compile(r"matching regex '.*@"), N_("Cette adresse ne semble pas être une adresse de courriel.")),
+    (re.compile(r"matching regex ['\"].*@"), N_("Cette adresse ne semble pas être une adresse de courriel.")),
     (re.compile(r"matching regex"), N_("Ce texte contient des caractères qui ne sont pas acceptés ici.")),
     (re.compile(r"Invalid enum value"), N_("Ce choix n'existe pas.")),
     (re.compile(r"(Invalid|Expected).*(UUID|uuid)"), N_("Cet identifiant n'en est pas un.")),

@@ -19,7 +19,7 @@ async def open_mailed_link(page: Page, settings: Settings, to: str, subject: str
     assert settings.mail_directory is not None
     for _ in range(100):
         mails = await asyncio.to_thread(kept_mails, settings.mail_directory)
-        if found := [one for one in mails if one.to == to and subject in one.subject]:
+        if found := [one for one in mails if to in one.to and subject in one.subject]:
             newest = max(found, key=lambda one: one.name)
             await page.goto(f"/mail/{newest.name}")
             await page.get_by_role("link", name=re.compile("http")).first.click()
@@ -109,7 +109,7 @@ async def _newer_link(page: Page, settings: Settings, email: str) -> None:
     assert settings.mail_directory is not None
     for _ in range(100):
         mails = await asyncio.to_thread(kept_mails, settings.mail_directory)
-        if len([one for one in mails if one.to == email and "pour vous connecter" in one.subject]) > 1:
+        if len([one for one in mails if email in one.to and "pour vous connecter" in one.subject]) > 1:
             break
         await asyncio.sleep(0.1)
     await open_mailed_link(page, settings, email, "Votre lien pour vous connecter")
