@@ -172,13 +172,16 @@ async def _apply(
 ) -> None:
     """Change the agreement and what is held for it, at once."""
     if amendment.after_minutes != agreement.agreed_minutes:
-        orders = await rehold(db, agreement=agreement, minutes=amendment.after_minutes, reason=mission.title)
+        hold_id, orders = await rehold(
+            db, agreement=agreement, minutes=amendment.after_minutes, reason=mission.title
+        )
         try:
             await post_linked(db, actor=actor, orders=orders)
         except NotEnoughHours:
             if actor.member == agreement.payer_id:
                 raise
             raise PayerShort from None
+        agreement.hold_id = hold_id
     agreement.agreed_minutes = amendment.after_minutes
     shares = {part.member_id: part.after_shares for part in parts}
     if agreement.is_team or len(shares) > 1:

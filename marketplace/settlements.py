@@ -44,15 +44,21 @@ async def settle(db: AsyncSession, settlings: Sequence[Settling]) -> list[Posted
     shares = await agreement_shares(db, tenant_id=db.info["tenant"], agreement_ids=teams) if teams else {}
     orders: list[Order] = []
     posted: list[Posted] = []
+    holds: list[UUID] = []
     for group, one in enumerate(settlings, start=1):
         gets = _parts(one, shares.get(one.agreement.id))
-        made = await _shared(db, one, gets) if one.agreement.is_team else _alone(one)
+        hold_id, made = (
+            await _shared(db, one, gets) if one.agreement.is_team else (one.agreement.hold_id, _alone(one))
+        )
+        holds.append(hold_id)
         orders += [replace(order, group=group if len(made) > 1 else None) for order in made]
         posted.append(tuple(sorted(gets.items())))
     outcomes = await post_transfers(db, orders)
     for outcome in outcomes:
         if outcome.refusal and outcome.refusal != LinkedRefused.code:
             outcome.granted()
+    for one, hold_id in zip(settlings, holds, strict=True):
+        one.agreement.hold_id = hold_id
     made_ids = {
         (order.about, order.credit): outcome.granted()
         for order, outcome in zip(orders, outcomes, strict=True)
@@ -92,31 +98,37 @@ def _alone(one: Settling) -> list[Order]:
     return orders
 
 
-async def _shared(db: AsyncSession, one: Settling, gets: Mapping[UUID, int]) -> list[Order]:
-    """Share what is held among the team; what the payer consents to beyond it is held first, in the same group."""
+async def _shared(db: AsyncSession, one: Settling, gets: Mapping[UUID, int]) -> tuple[UUID, list[Order]]:
+    """Share what is held among the team; what the payer consents to beyond it is held first, in the same group.
+
+    Returns the hold that is shared, which is another one if more had to be held.
+    """
     agreement = one.agreement
     if not one.minutes:
-        return [Order(operation=Operation.RELEASE, about=agreement.hold_id, actor=one.actor_id)]
-    before: list[Order] = []
+        given_back = Order(operation=Operation.RELEASE, about=agreement.hold_id, actor=one.actor_id)
+        return agreement.hold_id, [given_back]
+    hold_id, before = agreement.hold_id, list[Order]()
     if one.extra:
-        before = await rehold(db, agreement=agreement, minutes=one.minutes, reason=one.title)
-    return before + [
-        share(hold_id=agreement.hold_id, credit=member, amount=minutes, actor=one.actor_id)
+        hold_id, before = await rehold(db, agreement=agreement, minutes=one.minutes, reason=one.title)
+    return hold_id, before + [
+        share(hold_id=hold_id, credit=member, amount=minutes, actor=one.actor_id)
         for member, minutes in sorted(gets.items())
         if minutes
     ]
 
 
-async def rehold(db: AsyncSession, *, agreement: Agreement, minutes: int, reason: str) -> list[Order]:
+async def rehold(
+    db: AsyncSession, *, agreement: Agreement, minutes: int, reason: str
+) -> tuple[UUID, list[Order]]:
     """Give the agreement's hold back and hold ``minutes`` instead, on the payer's word; to be put as one group.
 
-    The agreement then names the new hold. The caller vouches that the payer agreed to exactly this.
+    Returns the new hold, for the agreement to name once it stands. The caller vouches that the payer agreed to exactly this.
     """
     given_back = Order(operation=Operation.RELEASE, about=agreement.hold_id, actor=None)
-    agreement.hold_id = (await db.execute(select(func.uuidv7()))).scalar_one()
+    hold_id: UUID = (await db.execute(select(func.uuidv7()))).scalar_one()
     held = Order(
         operation=Operation.HOLD,
-        id=agreement.hold_id,
+        id=hold_id,
         actor=agreement.payer_id,
         debit=agreement.payer_id,
         credit=agreement.provider_id,
@@ -124,7 +136,7 @@ async def rehold(db: AsyncSession, *, agreement: Agreement, minutes: int, reason
         reason=reason,
         cause=f"mission:{agreement.mission_id}",
     )
-    return [given_back, held]
+    return hold_id, [given_back, held]
 
 
 async def _note(
