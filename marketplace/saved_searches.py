@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, func, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, deferred, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.events import MissionPosted
 from marketplace.search import MissionSearch
@@ -62,7 +62,7 @@ class SavedSearch(Base):
     membership_id: Mapped[UUID]
     name: Mapped[str]
     asked: Mapped[dict[str, Any]]
-    wanted: Mapped[str] = deferred(mapped_column(TSQUERY))
+    wanted: Mapped[str] = mapped_column(TSQUERY, deferred=True)
     telling: Mapped[Telling]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace.listings import CSV_AT_MOST, EXCERPT_READ, MissionFilter, MissionSummary, Named
+from marketplace.listings import CSV_AT_MOST, MissionFilter, MissionSummary, Named
 from marketplace.mission_states import MissionState
 from marketplace.mission_terms import MissionPlace
 from tenants.platform.errors import Unreadable
@@ -174,7 +174,7 @@ def _whence(after: str | None) -> _Whence:
         raise Unreadable("after") from error
 
 
-_ASK: Final = text(f"""
+_ASK: Final = text("""
     SELECT a.total, a.near_words, a.facets, a.states, a.idle, h.near, m.id, m.kind, m.title, m.state, m.tags, m.territory,
            m.place, m.estimated_minutes, m.wanted_by, m.expires_on, m.visibility, m.published_at, m.author_id,
            p.display_name, COALESCE(m.published_at, m.created_at) AS listed_at,
@@ -182,12 +182,14 @@ _ASK: Final = text(f"""
                SELECT s.name FROM mission_skills l JOIN skills s ON s.tenant_id = l.tenant_id AND s.id = l.skill_id
                WHERE l.tenant_id = m.tenant_id AND l.mission_id = m.id ORDER BY s.key
            ) AS skills,
-           left(m.description, {EXCERPT_READ}) AS opening,
+           left(m.description, 600) AS opening,
            CASE WHEN words THEN ts_headline('searched_en', ts_headline('searched_fr', m.title, a.marked,
                'HighlightAll=true, StartSel="\x02", StopSel="\x03"'), a.marked,
                'HighlightAll=true, StartSel="\x02", StopSel="\x03"') ELSE m.title END AS marked_title,
-           CASE WHEN words THEN ts_headline('searched_fr', left(m.description, 2000), a.marked,
-               'MaxWords=32, MinWords=20, StartSel="\x02", StopSel="\x03"') END AS marked_opening,
+           CASE WHEN words THEN ts_headline('searched_en', CASE WHEN said.fr LIKE '%\x02%' THEN said.fr ELSE
+               ts_headline('searched_en', left(m.description, 2000), a.marked,
+                   'MaxWords=32, MinWords=20, StartSel="\x02", StopSel="\x03"') END, a.marked,
+               'HighlightAll=true, StartSel="\x02", StopSel="\x03"') END AS marked_opening,
            (SELECT jsonb_object_agg(s.id, s.name) FROM skills s WHERE s.tenant_id = :tenant) AS skill_names
     FROM search_missions(
         :terms, :kinds, :filters, :state, :reader, :mine, :newest, :before_at, :before_id, :offset, :limit
@@ -199,7 +201,11 @@ _ASK: Final = text(f"""
     ) h ON true
     LEFT JOIN missions m ON m.tenant_id = :tenant AND m.id = h.id
     LEFT JOIN memberships p ON p.tenant_id = m.tenant_id AND p.id = m.author_id
-    CROSS JOIN LATERAL (SELECT numnode(a.marked) > 0) asked (words)
+    CROSS JOIN LATERAL (SELECT COALESCE(numnode(a.marked), 0) > 0) asked (words)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN words THEN ts_headline('searched_fr', left(m.description, 2000), a.marked,
+            'MaxWords=32, MinWords=20, StartSel="\x02", StopSel="\x03"') END
+    ) said (fr)
     ORDER BY h.near, h.place
 """)
 

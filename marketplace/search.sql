@@ -331,7 +331,7 @@ DECLARE
     v_wide tsquery := '';
     v_one tsquery;
     v_part tsquery;
-    v_parts tsquery[] := '{}';
+    v_parts tsquery[];
     v_alike text;
     v_word text;
 BEGIN
@@ -364,10 +364,9 @@ BEGIN
             v_part := CASE WHEN p_kinds[i] = 'last' THEN v_one || words_beginning_like(v_tenant, p_terms[i])
                 ELSE v_one END;
             v_asked := v_asked && v_part;
-            v_parts := v_parts || v_part;
+            marked := COALESCE(marked || v_part, v_part);
         END IF;
     END LOOP;
-    marked := v_asked;
     SELECT g.total, g.ids, g.facets INTO total, ids, facets
     FROM gather_missions(v_tenant, p_reader, v_own, v_asked && v_not && v_here, v_exact, NULL, v_shelf,
         p_newest OR numnode(v_exact) = 0, p_before_at, p_before_id, NULL, p_offset, p_limit) g;
@@ -414,7 +413,7 @@ BEGIN
         END LOOP;
     END LOOP;
     IF numnode(v_wide) > 0 AND (cardinality(near_words) > 0 OR cardinality(v_parts) > 1) THEN
-        marked := v_asked || v_wide;
+        marked := marked || v_wide;
         near_ids := (
             SELECT g.ids
             FROM gather_missions(v_tenant, p_reader, v_own, v_wide && v_not && v_here, v_wide, v_parts, v_shelf, false,

@@ -1,16 +1,14 @@
-"""The list of missions with its filters and its CSV, one mission's page, and the form that writes one."""
+"""One mission's page, and the form that writes one."""
 
 from typing import Any, Final
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from marketplace.dossiers import mission_dossier
-from marketplace.listings import MissionFilter, all_missions, open_missions
 from marketplace.mission_details import MissionDetail
-from marketplace.mission_states import STATE_NAMES, MissionState
 from marketplace.mission_terms import (
     KIND_EXPLANATIONS,
     KIND_TITLES,
@@ -21,107 +19,21 @@ from marketplace.mission_terms import (
 )
 from marketplace.missions import edit_mission, post_mission
 from marketplace.ownership import CLAUSES
-from marketplace.pages.mission_sheet import STATE_TONES, mission_sheet, path_of, reader_of
+from marketplace.pages.mission_sheet import mission_sheet, path_of, reader_of
 from marketplace.skills import skills
 from tenants.platform.errors import NotFound
 from tenants.platform.forms import Done, Form
-from tenants.platform.inputs import decode_fields
-from tenants.platform.territories import territory_name
-from tenants.platform.web import PAGE_LENGTH, csv_response
 from tenants.platform.words import _, duration
 from tenants.visit import Visit
 
 MISSIONS: Final = "/{cooperative:str}/missions"
 MISSION: Final = MISSIONS + "/{mission_id:uuid}"
-LISTED_STATES: Final = (
-    MissionState.OPEN,
-    MissionState.AGREED,
-    MissionState.UNDER_WAY,
-    MissionState.DELIVERED,
-    MissionState.SETTLED,
-    MissionState.EXPIRED,
-    MissionState.WITHDRAWN,
-    MissionState.DISPUTED,
-    MissionState.MEDIATED,
-    MissionState.DRAFT,
-)
 
 
 class MissionForm(MissionTerms, frozen=True, kw_only=True):
     """A mission as the form sends it; ``draft`` is the second button."""
 
     draft: bool = False
-
-
-# --- The list ----------------------------------------------------------------------------------------------
-
-
-def _asked(visit: Visit) -> dict[str, str]:
-    """What the address narrows the list to."""
-    names = MissionFilter.__struct_fields__
-    return {name: visit.request.query_params.get(name, "") for name in names}
-
-
-@get(MISSIONS, include_in_schema=False)
-async def missions_page(visit: NamedDependency[Visit], after: FromQuery[str] = "") -> Response[str]:
-    """List missions, for members; for anybody the open ones that are public."""
-    asked = _asked(visit)
-    narrow = decode_fields(MissionFilter, asked, {})
-    tenant_id = visit.here.tenant_id
-    page = await open_missions(
-        visit.db,
-        tenant_id=tenant_id,
-        reader_id=reader_of(visit).membership_id,
-        narrow=narrow,
-        limit=PAGE_LENGTH,
-        after=after,
-    )
-    offered = await skills(visit.db, tenant_id=tenant_id)
-    return visit.page(
-        "marketplace/missions.html",
-        missions=page.items,
-        next_after=page.next or "",
-        filters=Form(MissionFilter, asked),
-        narrowed=any(asked.values()),
-        query={name: value for name, value in asked.items() if value},
-        kinds=[(kind.value, _(title)) for kind, title in KIND_TITLES.items()],
-        places=PLACE_TITLES,
-        states=[(state.value, _(STATE_NAMES[state]).capitalize()) for state in LISTED_STATES],
-        state_names=STATE_NAMES,
-        state_tones=STATE_TONES,
-        skills=[(str(skill.id), skill.name) for skill in offered],
-    )
-
-
-@get(MISSIONS + ".csv", include_in_schema=False)
-async def missions_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
-    """Download the same list, for members."""
-    actor = visit.actor
-    narrow = decode_fields(MissionFilter, _asked(visit), {})
-    listed = await all_missions(visit.db, tenant_id=actor.tenant_id, reader_id=actor.member, narrow=narrow)
-    header = [
-        _("Titre"), _("Sens"), _("État"), _("Par"), _("Minutes estimées"), _("Territoire"), _("Lieu"),
-        _("Compétences"), _("Étiquettes"), _("Pour le"), _("Expire le"), _("Publiée le"), _("Identifiant"),
-    ]  # fmt: skip
-    rows = [
-        (
-            one.title,
-            _(KIND_TITLES[one.kind]),
-            _(STATE_NAMES[one.state]),
-            one.author.name if one.author else "",
-            one.estimated_minutes,
-            territory_name(one.territory),
-            _(PLACE_TITLES[one.place]),
-            ", ".join(one.skills),
-            ", ".join(one.tags),
-            one.wanted_by,
-            one.expires_on,
-            one.published_at.date() if one.published_at else None,
-            one.id,
-        )
-        for one in listed
-    ]
-    return csv_response(f"{visit.slug}-missions.csv", header, rows)
 
 
 # --- One mission -------------------------------------------------------------------------------------------

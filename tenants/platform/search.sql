@@ -35,14 +35,17 @@ AS $$
     )
 $$;
 
--- One term that somebody typed: a word, or words that follow each other. Empty for a term that is only stop words.
+-- One term that somebody typed: a word, or words that follow each other. Empty for a term that is only stop words of
+-- either language.
 CREATE OR REPLACE FUNCTION searched_term(p_term text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT CASE WHEN fr = en THEN fr ELSE fr || en END
-    FROM phraseto_tsquery('public.searched_fr', translate(p_term, '-/', '  ')) fr,
-         phraseto_tsquery('public.searched_en', translate(p_term, '-/', '  ')) en
+    SELECT CASE WHEN numnode(fr) = 0 OR fr = en THEN fr WHEN numnode(en) = 0 THEN en ELSE fr || en END
+    -- The list of French stop words that comes with PostgreSQL lacks the commonest of all.
+    FROM regexp_replace(translate(p_term, '-/', '  '), '\mles\M', 'le', 'gi') term,
+         phraseto_tsquery('public.searched_fr', term) fr,
+         phraseto_tsquery('public.searched_en', term) en
 $$;
 
 -- The words that begin like the one being typed.

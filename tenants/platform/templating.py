@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
-from tenants.platform import markdown, territories, words
+from tenants.platform import markdown, search_words, territories, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +71,7 @@ def environment() -> Environment:
         "markdown": markdown.render_markdown,
         "excerpt": markdown.excerpt,
         "territory": territories.territory_name,
+        "marked": search_words.marked,
         "iso": lambda at: at.isoformat(),
     }
     return jinja
