@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tenants.platform.processes import CannotRun
+from tests.bench.imports import IMPORTS, imports
 from tests.bench.measures import (
     BYTES,
     COMPARISONS,
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     reader = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = [one.name for one in COMPARISONS] + [BYTES]
+    names = [one.name for one in COMPARISONS] + [BYTES, IMPORTS]
     reader.add_argument(
         "--only", action="append", default=[], choices=names, metavar="NAME", help=", ".join(names)
     )
@@ -73,7 +74,9 @@ def _on_one_stand(
 ) -> list[Figure]:
     comparisons = wanted(options.only, slow=slow)
     in_bytes = not slow and is_wanted(BYTES, options.only)
-    if not comparisons and not in_bytes:
+    # Moving in takes its time, and is measured when asked for by name.
+    moving_in = not slow and IMPORTS in options.only
+    if not comparisons and not in_bytes and not moving_in:
         return []
     if slow and compiler() is None:
         screen.print("Skipped: no C compiler (cc, gcc or clang) to build the slow disk with.")
@@ -86,6 +89,8 @@ def _on_one_stand(
             figures += compare(standing, one, effort, screen.print)
         if in_bytes:
             figures += bytes_per_transfer(standing, effort)
+        if moving_in:
+            figures += imports(standing, screen.print)
     return figures
 
 
