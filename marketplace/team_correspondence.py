@@ -62,6 +62,7 @@ declare_notices(
         N_("On vous propose de changer ce qui est convenu. Répondez avant le {expires_at}."),
         _MISSION,
         waits=True,
+        required=True,
     ),
     NoticeKind(
         "amendment_accepted",

@@ -37,11 +37,14 @@ declare_notices(
         "delegation_to_approve",
         N_("Une délégation attend l'accord de deux personnes mandatées : peut-être le vôtre."),
         "/delegations/{delegation_id}",
+        waits=True,
+        required=True,
     ),
     NoticeKind(
         "delegation_begun",
         N_("Une personne peut agir en votre nom jusqu'au {ends_at}. Vous pouvez y mettre fin à tout moment."),
         "/delegations/{delegation_id}",
+        required=True,
     ),
     NoticeKind(
         "delegation_received",

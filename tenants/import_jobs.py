@@ -41,6 +41,8 @@ declare_notices(
         "import_to_release",
         N_("Un fichier d'échanges passés attend votre accord : {count} nouvelles lignes, vérifiées."),
         "/imports/{import_id}",
+        waits=True,
+        required=True,
     ),
     NoticeKind(
         "import_done",

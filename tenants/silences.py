@@ -34,7 +34,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenants.actors import Actor, Role
 from tenants.house_rules import SILENT_DAYS
 from tenants.memberships import Membership, MembershipState
-from tenants.notice_kinds import NoticeKind, declare_notices
+from tenants.notice_kinds import NoticeKind, Topic, declare_notices
 from tenants.notices import notify_members
 from tenants.personal import Fate, Holding, holds
 from tenants.platform.clock import Tick
@@ -55,6 +55,7 @@ declare_notices(
             "simplement ce dont vous auriez besoin."
         ),
         "/missions",
+        topic=Topic.MEMBERSHIP,
     )
 )
 

@@ -50,6 +50,8 @@ declare_notices(
         "contest_to_decide",
         N_("Une saisie de {amount_minutes} est contestée : une décision est attendue."),
         "/entries/{entry_id}",
+        waits=True,
+        required=True,
     ),
     NoticeKind(
         "contest_annulled",

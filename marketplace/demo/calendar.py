@@ -32,6 +32,7 @@ MOMENTS: Final = {
     "disputes": ("opened_at", "ended_at"),
     "dispute_statements": ("added_at",),
     "transfers": ("posted_at",),
+    "pot_requests": ("asked_at", "ended_at"),
     "holds": ("placed_at", "ended_at"),
     "audit_entries": ("at",),
 }

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace import rulebooks  # noqa: F401  # The founding act needs every floor's rules.
 from marketplace.deliveries import settle_silent_deliveries
 from marketplace.demo.calendar import Calendar, spread
+from marketplace.demo.care import tell_care
 from marketplace.demo.chapters import tell_past, tell_present
 from marketplace.demo.persona import Persona
 from marketplace.demo.rade import RADE
@@ -55,6 +56,7 @@ async def seed(settings: Settings) -> list[Persona]:
             tell_present(
                 cast, lead=leads[1], answers=story.people[2].name, mediator=_holder(story, Role.MEDIATOR)
             )
+            tell_care(cast, _holder(story, Role.STEWARD))
             await cast.calendar.live(database)
             calendars.append(cast.calendar)
         await spread(_superuser(settings), calendars, quiet_before=QUIET_BEFORE)
