@@ -43,14 +43,10 @@ class Act(StrEnum):
     """What a delegate may do. Nothing is ever added here for votes, objections, leaving or data rights."""
 
     HOURS = "hours"
-    MISSIONS = "missions"
-    PROFILE = "profile"
 
 
 ACT_TITLES: Final = {
     Act.HOURS: N_("Saisir des échanges d'heures"),
-    Act.MISSIONS: N_("Publier des missions"),
-    Act.PROFILE: N_("Tenir la fiche à jour"),
 }
 
 

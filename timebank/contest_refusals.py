@@ -1,7 +1,17 @@
-"""What contests refuse, said so that a person knows what to do. This file must never decide anything."""
+"""What entries for others and contests refuse, said so that a person knows what to do. This file must never decide anything."""
 
 from tenants.platform.errors import Refusal
 from tenants.platform.words import N_
+
+
+class PartyEntersPaper(Refusal):
+    """Nobody enters a paper that they have signed themself."""
+
+    status = 403
+    code = "party_enters_paper"
+    message = N_(
+        "Vous êtes l'une des deux personnes de ce papier : quelqu'un d'autre de la gestion doit le saisir."
+    )
 
 
 class ContestTooLate(Refusal):

@@ -26,6 +26,7 @@ from tenants.platform.errors import NotFound
 from tenants.platform.ids import MembershipId, TransferId
 from tenants.platform.words import N_
 from tenants.tellings import Telling, tell
+from timebank.contest_refusals import PartyEntersPaper
 from timebank.exchanges import EXCHANGE, checked_reason
 from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.transfers import Once, Transfer, post, post_transfers
@@ -137,9 +138,11 @@ async def enter_paper_exchange(
     """Enter an exchange that two members have signed on paper: a manager's act, never about themself.
 
     ``happened_on`` is a past day, no older than the rule ``timebank.paper_days_max``. Both sides are told. Raises
-    PaperTooOld, PaperInTheFuture, DelegateOnBothSides, and what an exchange raises.
+    PartyEntersPaper, PaperTooOld, PaperInTheFuture, DelegateOnBothSides, and what an exchange raises.
     """
     actor.must_hold(Role.MANAGER)
+    if actor.member in {giver_id, to}:
+        raise PartyEntersPaper
     return await _enter(
         db,
         actor=actor,

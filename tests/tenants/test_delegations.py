@@ -156,8 +156,9 @@ async def test_it_is_announced_before_its_end_once_and_lapses_by_itself(
     async with db_as("postgres", tenant=scene.tenant) as db:
         await db.execute(
             text(
-                "UPDATE delegations SET term = tstzrange(now() - interval '1 day', now() + interval '5 days')"
-            )
+                "UPDATE delegations SET term = tstzrange(now() - interval '1 day', now() + interval '5 days') WHERE tenant_id = :t"
+            ),
+            {"t": scene.tenant},
         )
     for _day in range(2):
         async with database.begin(tenant=scene.tenant) as db:
@@ -170,8 +171,9 @@ async def test_it_is_announced_before_its_end_once_and_lapses_by_itself(
     async with db_as("postgres", tenant=scene.tenant) as db:
         await db.execute(
             text(
-                "UPDATE delegations SET term = tstzrange(now() - interval '9 days', now() - interval '1 day')"
-            )
+                "UPDATE delegations SET term = tstzrange(now() - interval '9 days', now() - interval '1 day') WHERE tenant_id = :t"
+            ),
+            {"t": scene.tenant},
         )
     async with database.begin(tenant=scene.tenant) as db:
         assert await lapse_delegations(db, tenant_id=scene.home.tenant_id) == 1
