@@ -64,4 +64,56 @@ SILENCE_DAYS: Final = Rule(
     legal=silence_findings,
 )
 
-declare(HOLD_EXPIRY_DAYS, SILENCE_DAYS)
+REVIEW_DAYS: Final = Rule(
+    name="marketplace.review_days",
+    unit=Unit.DAYS,
+    default=14,
+    minimum=1,
+    maximum=90,
+    title=N_("Délai des avis"),
+    explanation=N_(
+        "Après une mission, chacun a {value} pour dire comment elle s'est passée. Les avis se découvrent "
+        "quand les deux sont écrits, ou au bout de ce délai."
+    ),
+)
+
+
+def _weight(name: str, default: int, title: str, explanation: str) -> Rule:
+    return Rule(
+        name=f"marketplace.match_{name}",
+        unit=Unit.COUNT,
+        default=default,
+        minimum=0,
+        maximum=100,
+        title=title,
+        explanation=explanation,
+    )
+
+
+MATCH_SKILLS: Final = _weight(
+    "skills",
+    40,
+    N_("Rapprochement : savoir-faire"),
+    N_("Pour rapprocher membres et missions, savoir faire ce qui est demandé compte pour {value}."),
+)
+MATCH_TERRITORY: Final = _weight(
+    "territory",
+    20,
+    N_("Rapprochement : lieu"),
+    N_("Pour rapprocher membres et missions, être près (ou travailler à distance) compte pour {value}."),
+)
+MATCH_AVAILABILITY: Final = _weight(
+    "availability",
+    20,
+    N_("Rapprochement : disponibilité"),
+    N_("Pour rapprocher membres et missions, avoir du temps compte pour {value}."),
+)
+MATCH_FAIRNESS: Final = _weight(
+    "fairness",
+    20,
+    N_("Rapprochement : équité"),
+    N_("Pour rapprocher membres et missions, avoir eu peu de travail ces trois mois compte pour {value}."),
+)
+MATCH_WEIGHTS: Final = (MATCH_SKILLS, MATCH_TERRITORY, MATCH_AVAILABILITY, MATCH_FAIRNESS)
+
+declare(HOLD_EXPIRY_DAYS, SILENCE_DAYS, REVIEW_DAYS, *MATCH_WEIGHTS)

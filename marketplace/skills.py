@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -61,6 +61,8 @@ class MissionSkill(Base):
             ["tenant_id", "mission_id"], ["missions.tenant_id", "missions.id"], ondelete="CASCADE"
         ),
         ForeignKeyConstraint(["tenant_id", "skill_id"], ["skills.tenant_id", "skills.id"]),
+        # From a member's skills to the newest missions that ask for them.
+        Index("ix_mission_skills_tenant_id_skill_id", "tenant_id", "skill_id", "mission_id"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)

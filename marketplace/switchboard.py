@@ -18,8 +18,8 @@ import tenants.member_imports  # noqa: F401
 import timebank.exchange_imports  # noqa: F401
 from marketplace import correspondence as tell
 from marketplace import events as missions
-from marketplace import voices
 from marketplace import team_correspondence as tell_teams
+from marketplace import voices
 from marketplace.api import API as MISSION_API
 from marketplace.departures import withdraw_what_was_theirs
 from marketplace.operations import answer_health, answer_metrics
@@ -32,8 +32,8 @@ from marketplace.rounds import (
     give_back_what_lapsed,
     settle_what_silence_settles,
 )
-from tenants.admission_letters import mail_join_answer, mail_join_link
 from marketplace.saved_searches import tell_searchers
+from tenants.admission_letters import mail_join_answer, mail_join_link
 from tenants.api import API as TENANTS_API
 from tenants.assembly_signatures import notify_rules_changed
 from tenants.cooperatives import Cooperative

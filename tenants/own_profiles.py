@@ -43,6 +43,7 @@ async def change_profile(
     presentation: str = "",
     availability: Availability | None = None,
     languages: Collection[str] = (),
+    open_to_invitations: bool = True,
     audiences: Mapping[str, Audience] = MappingProxyType({}),
 ) -> Membership:
     """Change what one says of oneself here and, field by field (``FIELD_AUDIENCES``), who may read it.
@@ -62,6 +63,7 @@ async def change_profile(
     own.contact_phone = contact_phone or None
     own.territory = territory or None
     own.presentation = presentation
+    own.open_to_invitations = open_to_invitations
     own.languages = sorted(set(languages))
     for field in free.__struct_fields__:
         setattr(own, field, getattr(free, field))

@@ -160,6 +160,8 @@ class ProfileColumns:
     available_until: Mapped[date | None]
     works_remotely: Mapped[bool] = mapped_column(server_default=text("true"))
     reach: Mapped[Reach] = mapped_column(server_default="region")
+    # Whether the author of a mission may ask this member to bid.
+    open_to_invitations: Mapped[bool] = mapped_column(server_default=text("true"))
     # Null where the member chose before each field had its own audience: then `shares_contact` speaks.
     email_audience: Mapped[Audience | None]
     phone_audience: Mapped[Audience | None]

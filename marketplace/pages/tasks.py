@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from marketplace.conversations import Unread, unread_threads
 from marketplace.next_actions import NextAction
 from marketplace.waiting import OpenDispute, Waiting, open_disputes
 from tenants.actors import Role
 from tenants.assemblies import Assembly
 from tenants.assembly_signatures import assemblies_to_sign
-from tenants.join_requests import JoinRequest, join_requests
 from tenants.mandate_terms import mandates_ending
 from tenants.mandates import Mandate
 from tenants.platform.words import N_, _, ngettext
@@ -24,7 +24,10 @@ from tenants.visit import Visit
 ASKED: Final[dict[NextAction, tuple[str, str]]] = {
     NextAction.CONFIRM: (N_("Confirmez la livraison : {title}"), N_("Voir et confirmer")),
     NextAction.ANSWER_CANCELLATION: (N_("On vous propose d'arrêter : {title}"), N_("Répondre")),
-    NextAction.ANSWER_AMENDMENT: (N_("On vous propose de changer l'accord : {title}"), N_("Lire et répondre")),
+    NextAction.ANSWER_AMENDMENT: (
+        N_("On vous propose de changer l'accord : {title}"),
+        N_("Lire et répondre"),
+    ),
     NextAction.ANSWER_PART: (N_("On vous invite dans une équipe : {title}"), N_("Voir ma part")),
     NextAction.RESTORE_TEAM: (N_("Votre équipe n'est plus complète : {title}"), N_("Changer l'équipe")),
     NextAction.STATE: (N_("Donnez votre point de vue : {title}"), N_("Écrire à la médiation")),
@@ -48,18 +51,23 @@ AWAITED: Final[dict[NextAction, str]] = {
 }
 
 
-async def tasks(visit: Visit, missions: Sequence[Waiting]) -> list[dict[str, Any]]:
-    """What waits for this member: disputes, minutes to sign, missions, mandates; the first is the next to do."""
+async def tasks(
+    visit: Visit, missions: Sequence[Waiting], *, somebody_asks: bool = False
+) -> list[dict[str, Any]]:
+    """What waits for this member: disputes, minutes to sign, missions, mandates; the first is the next to do.
+
+    ``somebody_asks``: a request to join waits for this manager.
+    """
     actor = visit.actor
     disputes = await open_disputes(visit.db, actor=actor) if actor.holds(Role.MEDIATOR) else []
     to_sign = await assemblies_to_sign(visit.db, actor=actor)
-    asking = await join_requests(visit.db, actor=actor, limit=1) if actor.holds(Role.MANAGER) else []
     # Without a mandate none can end.
     ending = await mandates_ending(visit.db, actor=actor) if actor.roles else []
     return [
         *(_mediation(visit, one) for one in disputes if not one.is_party),
         *(_signature(visit, one) for one in to_sign),
-        *(_request(visit, one) for one in asking),
+        *([_join_request(visit)] if somebody_asks else []),
+        *(_unread(visit, one) for one in await unread_threads(visit.db, actor=actor)),
         *(_task(visit, one) for one in missions if one.is_mine and one.action in ASKED),
         *(_mandate(visit, mandate, name) for mandate, name in ending),
     ]
@@ -79,6 +87,15 @@ def _task(visit: Visit, one: Waiting) -> dict[str, Any]:
         "path": _mission(visit, one.mission_id),
         "action": _(button),
         "due": one.due,
+    }
+
+
+def _unread(visit: Visit, one: Unread) -> dict[str, Any]:
+    return {
+        "title": _("Un message à lire : {title}", title=one.title),
+        "detail": ngettext("{n} message non lu.", "{n} messages non lus.", one.unread),
+        "path": f"{_mission(visit, one.mission_id)}/messages/{one.thread_id}",
+        "action": _("Lire et répondre"),
     }
 
 
@@ -109,13 +126,12 @@ def _signature(visit: Visit, one: Assembly) -> dict[str, Any]:
     }
 
 
-def _request(visit: Visit, one: JoinRequest) -> dict[str, Any]:
+def _join_request(visit: Visit) -> dict[str, Any]:
     return {
-        "title": _("{name} demande à rejoindre la coopérative", name=one.display_name),
+        "title": _("Quelqu'un demande à rejoindre la coopérative"),
         "detail": _("Une réponse, même négative, vaut mieux que le silence."),
         "path": f"/{visit.slug}/join-requests",
         "action": _("Lire et répondre"),
-        "due": one.expires_at,
     }
 
 

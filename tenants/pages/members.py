@@ -123,9 +123,9 @@ async def member_page(visit: NamedDependency[Visit], membership_id: FromPath[UUI
     """Show one member to another, and to a stranger what the member shows to everybody."""
     if visit.member is None and (shown := await public_member(visit.db, visit.here.tenant_id, membership_id)):
         seen = visible_profile(shown, Standing.STRANGER)
-        parts = [await part(visit, shown, Standing.STRANGER) for part in _PARTS]
-        if not seen.is_empty or any(parts):
-            return visit.page("tenants/public_member.html", shown=shown, seen=seen, parts=parts, **_words())
+        pieces = [await part(visit, shown, Standing.STRANGER) for part in _PARTS]
+        if not seen.is_empty or any(pieces):
+            return visit.page("tenants/public_member.html", shown=shown, seen=seen, pieces=pieces, **_words())
     return await show(visit, membership_id, visit.click)
 
 
@@ -138,7 +138,7 @@ async def show(visit: Visit, membership_id: UUID, form: Form[Nothing]) -> Respon
         "tenants/member.html",
         shown=shown,
         seen=visible_profile(shown, standing, manages=visit.holds("manager")),
-        parts=[await part(visit, shown, standing) for part in _PARTS],
+        pieces=[await part(visit, shown, standing) for part in _PARTS],
         mandates=[mandate for mandate, _name in held],
         role_titles=ROLE_TITLES,
         form=form,

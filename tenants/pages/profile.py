@@ -52,6 +52,7 @@ class Profile(msgspec.Struct, frozen=True):
     available_until: date | None = None
     works_remotely: bool = True
     reach: Reach = Reach.REGION
+    open_to_invitations: bool = True
     email_audience: Audience | None = None
     phone_audience: Audience | None = None
     territory_audience: Audience | None = None
@@ -70,6 +71,7 @@ def told(data: Profile) -> dict[str, Any]:
         "territory": data.territory,
         "presentation": data.presentation,
         "languages": data.languages,
+        "open_to_invitations": data.open_to_invitations,
         "availability": Availability(
             **{name: getattr(data, name) for name in Availability.__struct_fields__}
         ),
@@ -94,6 +96,7 @@ async def profile(visit: NamedDependency[Visit]) -> Response[str]:
             "available_until": own.available_until.isoformat() if own.available_until else "",
             "works_remotely": "1" if own.works_remotely else "",
             "reach": own.reach.value,
+            "open_to_invitations": "1" if own.open_to_invitations else "",
             **{f"{field}_audience": audience_of(own, field).value for field in FIELD_AUDIENCES},
         },
         {"languages": own.languages, "free_days": own.free_days},
