@@ -40,6 +40,7 @@ declare_notices(
         TOLD,
         N_("Une personne a saisi {amount_minutes} sur votre compte. Vous avez 30 jours pour le contester."),
         "/entries/{entry_id}",
+        required=True,
     ),
 )
 
