@@ -57,7 +57,7 @@ class Choice(NamedTuple):
     """One way to narrow what is listed: its words, how many would be left, and where it leads."""
 
     label: str
-    count: str
+    left: str
     path: str
 
 

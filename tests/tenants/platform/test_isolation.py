@@ -45,6 +45,7 @@ DEFINER_FUNCTIONS = {
     "post_bearer_transfers": "ledger",
     "post_history": "ledger",
     "post_transfers": "ledger",
+    "search_missions": "door",
     "stamp_mail_link": "door",
     "take_due_persons": "door",
 }
