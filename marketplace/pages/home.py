@@ -17,7 +17,7 @@ from marketplace.skills import Skill
 from marketplace.waiting import waiting_missions
 from tenants.actors import Role
 from tenants.cooperatives import Cooperative, cooperative_of
-from tenants.join_requests import may_ask
+from tenants.join_requests import JoinRequest, RequestState, may_ask
 from tenants.memberships import Membership, MembershipState, count_members
 from tenants.platform.words import _
 from tenants.visit import Visit
@@ -33,7 +33,7 @@ async def home(visit: NamedDependency[Visit]) -> Response[str]:
         return await _front(visit)
     actor = visit.actor
     missions = await waiting_missions(visit.db, actor=actor)
-    steps = await _first_steps(visit) if actor.holds(Role.MANAGER) else []
+    steps, somebody_asks = await _first_steps(visit) if actor.holds(Role.MANAGER) else ([], False)
     latest = await open_missions(
         visit.db,
         tenant_id=actor.tenant_id,
@@ -44,7 +44,7 @@ async def home(visit: NamedDependency[Visit]) -> Response[str]:
     )
     return visit.page(
         "marketplace/home.html",
-        tasks=await tasks(visit, missions),
+        tasks=await tasks(visit, missions, somebody_asks=somebody_asks),
         awaited=[(one, _(AWAITED[one.action])) for one in missions if one.action in AWAITED],
         standing=await standing(visit.db, actor=actor, account_id=actor.member),
         latest=latest.items,
@@ -69,8 +69,11 @@ async def _front(visit: Visit) -> Response[str]:
     )
 
 
-async def _first_steps(visit: Visit) -> list[tuple[bool, str, str, str]]:
-    """What a manager does on the first day: (done, what, why, where)."""
+async def _first_steps(visit: Visit) -> tuple[list[tuple[bool, str, str, str]], bool]:
+    """What a manager does on the first day: (done, what, why, where); and whether somebody asks to join.
+
+    One statement for both.
+    """
     tenant_id = visit.here.tenant_id
     row = (
         await visit.db.execute(
@@ -89,11 +92,14 @@ async def _first_steps(visit: Visit) -> list[tuple[bool, str, str, str]]:
                 exists()
                 .where(Mission.tenant_id == tenant_id, Mission.published_at.is_not(None))
                 .label("missions"),
+                exists()
+                .where(JoinRequest.tenant_id == tenant_id, JoinRequest.state == RequestState.WAITING)
+                .label("asks"),
             )
         )
     ).one()
     home_path = f"/{visit.slug}"
-    return [
+    steps = [
         (
             row.presentation,
             _("Présentez la coopérative"),
@@ -119,3 +125,4 @@ async def _first_steps(visit: Visit) -> list[tuple[bool, str, str, str]]:
             f"{home_path}/missions/new",
         ),
     ]
+    return steps, row.asks
