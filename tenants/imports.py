@@ -26,7 +26,7 @@ from tenants.platform.database import Base
 from tenants.platform.errors import NotAllowed, NotFound, Refusal
 from tenants.platform.ids import CooperativeId, MembershipId
 from tenants.platform.outbox import emit
-from tenants.platform.sheets import must_be_a_table, shorten
+from tenants.platform.sheets import must_be_a_table, must_be_short, shorten
 from tenants.platform.words import N_
 
 KEPT_DAYS: Final = 7
@@ -146,12 +146,14 @@ async def prepare_import(
 ) -> Import:
     """Take a file in, to be looked at; nothing of it is carried out. The same file again is the same import.
 
-    A manager's doing, for exchanges also a treasurer's. Raises EmptyFile, NotATable, FileTooLarge, NotFound.
+    A manager's doing, for exchanges also a treasurer's. Raises EmptyFile, NotATable, FileTooLarge, FileTooLong,
+    NotFound.
     """
     if kind not in IMPORT_KINDS:
         raise NotFound
     actor.must_hold(*IMPORT_KINDS[kind].roles)
     must_be_a_table(content)
+    must_be_short(content)
     digest = hashlib.sha256(content).digest()
     waiting = select(Import).where(
         Import.tenant_id == actor.tenant_id,

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from typing import Final
 
 from tenants.member_files import KEY_LENGTH, OWN, TIMEOVERFLOW
@@ -202,9 +201,10 @@ def _minutes(reader: CellReader, record: Record) -> tuple[int, bool]:
         reader.fault(record, name, "whole_number", text=shorten(written))
         return 0, False
     else:
-        exact = Fraction(int(written), 60 if name == "seconds" else 1)
-        found = int(exact + Fraction(1, 2))
-        rounded = found != exact
+        number = int(written)
+        # Half a minute counts as a whole one.
+        found = (number + 30) // 60 if name == "seconds" else number
+        rounded = name == "seconds" and number % 60 != 0
     if found == 0:
         reader.fault(record, name, "nothing_moves")
     elif found > MINUTES_MAX:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from tenants.platform.entries import read_day
@@ -18,6 +19,7 @@ _LINE: Final = re.compile(LINE_PATTERN)
 _TIME_OF_DAY: Final = re.compile(
     r"^(\S+)[T ]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?\s*(UTC|Z|[+-][0-9:]{4,6})?$"
 )
+_LINE_BREAK: Final = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 _NOT_LETTERS: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -56,7 +58,9 @@ class CellReader:
 
     def text(self, record: Record, name: str, *, most: int, needed: bool = False) -> str:
         """One line of text of at most ``most`` characters; what spans several lines becomes one."""
-        written = re.sub(r"[ \t]*[\r\n]+[ \t]*", " ", self.raw(record, name))
+        written = self.raw(record, name)
+        if "\n" in written or "\r" in written:
+            written = _LINE_BREAK.sub(" ", written)
         if not written:
             if needed:
                 self.fault(record, name, "needed")
@@ -87,6 +91,8 @@ class CellReader:
         return found
 
 
+# A file says the same day many times.
+@lru_cache(maxsize=10_000)
 def read_date(written: str) -> date | None:
     """Read "2024-11-22", "22/11/2024" and "2024-11-22 10:20:00 UTC"; never a year of two digits."""
     match = _TIME_OF_DAY.match(written)

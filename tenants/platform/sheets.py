@@ -21,6 +21,8 @@ from tenants.platform.words import N_, _
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 ROWS_MAX: Final = 100_000
+# A job of the worker has to end well before it would be given to another.
+LINES_ON_PAGE_MAX: Final = 50_000
 SEPARATORS: Final = (",", ";", "\t")
 SAMPLE_CHARACTERS: Final = 20_000
 SAMPLE_ROWS: Final = 20
@@ -33,7 +35,7 @@ _OTHER_FILES: Final = (
 )
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 # What our own downloads write before a text that a spreadsheet would run as a formula.
-_QUOTED_FORMULA: Final = re.compile(r"'(?=[=+\-@\t＝＋－＠])")
+_QUOTED_FORMULA: Final = re.compile(r"^'(?=[=+\-@\t＝＋－＠])")
 
 
 class Encoding(StrEnum):
@@ -120,6 +122,18 @@ class FileTooLarge(Refusal):
     default_field = "file"
 
 
+class FileTooLong(Refusal):
+    """More lines than the worker looks at in one go; the operator's command takes more."""
+
+    status = 413
+    code = "file_too_long"
+    message = N_(
+        "Ce fichier a plus de {most} lignes. Partagez-le en plusieurs fichiers et importez-les l'un après l'autre : "
+        "aucune ligne ne sera reprise deux fois."
+    )
+    default_field = "file"
+
+
 FAULTS: Final[dict[str, str]] = {
     "quotes": N_(
         "Un guillemet est ouvert et n'est pas refermé, ou se trouve au milieu d'une cellule. Doublez-le ou "
@@ -170,6 +184,12 @@ def must_be_a_table(content: bytes) -> None:
         raise NotATable
 
 
+def must_be_short(content: bytes) -> None:
+    """Refuse what would keep the worker too long. Raises FileTooLong."""
+    if content.count(b"\n") > LINES_ON_PAGE_MAX:
+        raise FileTooLong(most=LINES_ON_PAGE_MAX)
+
+
 def read_sheet(content: bytes, *, most: int = ROWS_MAX) -> Sheet:
     """Read a file into its records; empty lines are left out. Never raises."""
     text, encoding = decode(content)
@@ -214,7 +234,9 @@ def _split(text: str, separator: str, *, first_line: int, most: int) -> tuple[li
     line = first_line
     try:
         for cells in reader:
-            kept = [_QUOTED_FORMULA.sub("", cell.strip(), count=1) for cell in cells]
+            kept = [cell.strip() for cell in cells]
+            if any(cell.startswith("'") for cell in kept):
+                kept = [_QUOTED_FORMULA.sub("", cell, count=1) for cell in kept]
             if any(kept):
                 if len(records) > most:
                     return records, Fault(line, 0, "", "too_many_rows", {"most": most})
