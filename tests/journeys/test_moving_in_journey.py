@@ -17,7 +17,7 @@ WITH_TWO_BAD_LINES = TIMEOVERFLOW_MEMBERS.replace("2016-05-17", "17 mai 2016").r
 async def bring(page: Page, slug: str, kind: str, path: Path) -> None:
     """Choose a file and have it looked at; the page follows the worker by itself."""
     await page.goto(f"/{slug}/imports")
-    await page.get_by_role("radio", name=kind).check()
+    await page.locator("main label").get_by_text(kind, exact=True).click()
     await page.get_by_label("Fichier CSV").set_input_files(path)
     await page.get_by_role("button", name="Vérifier ce fichier").click()
     await expect(page.locator("h1")).to_contain_text(path.name)
@@ -40,8 +40,8 @@ async def test_a_cooperative_moves_in_from_timeoverflow(
         files[name].write_text(content.replace("{slug}", coop.slug), encoding="utf-8")
     async with visitor(coop.manager) as page:
         await page.goto(f"/{coop.slug}")
-        await page.get_by_text("Coopérative", exact=True).click()
-        await page.get_by_role("link", name="Emménager").click()
+        await page.locator("summary").filter(has_text="Coopérative").click()
+        await page.get_by_role("link", name="Emménager").first.click()
         await fits(page)
         await shoot(page, "imports-empty")
         await bring(page, coop.slug, "Membres", files["membres-avec-erreurs.csv"])
