@@ -16,7 +16,6 @@ from tenants.join_requests import (
     MESSAGE_LENGTH,
     REASON_LENGTH,
     JoinRequestsClosed,
-    MemberHere,
     ask_to_join,
     ask_to_join_signed_in,
     confirm_join_request,
@@ -65,10 +64,10 @@ class Declining(msgspec.Struct, frozen=True):
 
 
 @get("/{cooperative:str}/join", include_in_schema=False)
-async def join_request_page(visit: NamedDependency[Visit]) -> Response[str]:
-    """Ask who wants to join."""
+async def join_request_page(visit: NamedDependency[Visit]) -> Response[Any]:
+    """Ask who wants to join; whoever is in already is led inside."""
     if visit.member is not None:
-        raise MemberHere
+        return visit.see_other(f"/{visit.slug}")
     if not await may_ask(visit.db, tenant_id=visit.here.tenant_id):
         raise JoinRequestsClosed
     return _asking(visit, visit.blank_form(AskingSignedIn if visit.person else Asking))
