@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import tenants.acting_holdings  # noqa: F401 (declares its own)
 from tenants.personal import By, Fate, Holding, holds
 from tenants.platform.words import N_
 from tenants.roles import ROLE_TITLES
@@ -22,6 +23,8 @@ holds(
             "territory": N_("Territoire"),
             "presentation": N_("Présentation"),
             "shares_contact": N_("Contacts montrés aux membres"),
+            "postal_address": N_("Adresse postale"),
+            "wants_letters": N_("Veut des lettres"),
             "new_contact_email": N_("Courriel à confirmer"),
             "languages": N_("Langues"),
             "weekly_minutes": N_("Minutes par semaine"),
@@ -50,6 +53,8 @@ holds(
             "territory": "NULL",
             "presentation": "''",
             "shares_contact": "false",
+            "postal_address": "''",
+            "wants_letters": "false",
             "new_contact_email": "NULL",
             "new_contact_email_hash": "NULL",
             "new_contact_email_until": "NULL",

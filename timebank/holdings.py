@@ -83,4 +83,38 @@ holds(
         stays=("reason", "cause"),
         why=LEDGER,
     ),
+    Holding(
+        table="third_party_entries",
+        title=N_("Saisies par un tiers"),
+        mine=("giver_id", "receiver_id", "entered_by"),
+        exported={
+            "entered_at": N_("Saisi le"),
+            "giver_id": N_("A donné"),
+            "receiver_id": N_("A reçu"),
+            "entered_by": N_("Saisi par"),
+            "minutes": N_("Minutes"),
+            "happened_on": N_("Échange du"),
+        },
+        fate=Fate.KEPT,
+        stays=("kind",),
+        why=LEDGER,
+    ),
+    Holding(
+        table="contests",
+        title=N_("Contestations"),
+        mine=("contested_by", "entered_by", "decided_by"),
+        exported={
+            "contested_at": N_("Date"),
+            "contested_by": N_("Contesté par"),
+            "words": N_("Ce qui n'est pas juste"),
+            "outcome": N_("Issue"),
+            "decision": N_("Votre décision"),
+            "decided_at": N_("Décidé le"),
+        },
+        fate=Fate.KEPT,
+        stays=("words", "outcome", "decision"),
+        why=N_(
+            "Une contestation et sa décision engagent deux personnes : l'écrit reste, sous le pseudonyme."
+        ),
+    ),
 )

@@ -32,6 +32,7 @@ from timebank.ledger.refusals import (
 from timebank.ledger.statements import standing, statement
 from timebank.ledger.transfers import Operation, Order, post, post_transfers
 from timebank.third_party_entries import (
+    enter_for_represented,
     enter_paper_exchange,
     month_used,
     third_party_entries,

@@ -68,6 +68,9 @@ async def test_the_role_of_the_ledger_may_add_and_never_change(database: Databas
             "accounts.INSERT",
             "accounts.SELECT",
             "api_tokens.SELECT",
+            "contests.SELECT",
+            "cooperatives.SELECT",
+            "delegations.SELECT",
             "holds.INSERT",
             "holds.SELECT",
             "idempotency_keys.INSERT",
@@ -76,6 +79,8 @@ async def test_the_role_of_the_ledger_may_add_and_never_change(database: Databas
             "memberships.SELECT",
             "outbox.INSERT",
             "rule_versions.SELECT",
+            "third_party_entries.INSERT",
+            "third_party_entries.SELECT",
             "transfers.INSERT",
             "transfers.SELECT",
         ]
