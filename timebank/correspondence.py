@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.actors import Actor, Role
 from tenants.mandates import Mandate
-from tenants.notice_kinds import Topic
 from tenants.notices import NoticeKind, declare_notices, notify, notify_members
 from tenants.platform.ids import CooperativeId
 from tenants.platform.words import N_
@@ -37,45 +36,6 @@ declare_notices(
     NoticeKind("gift_received", N_("Un membre vous offre {amount_minutes}."), "/hours"),
     NoticeKind("pot_grant_received", N_("La caisse solidaire vous accorde {amount_minutes}."), "/hours"),
     NoticeKind("hours_left", N_("Un membre qui part vous laisse {amount_minutes}."), "/hours"),
-    NoticeKind(
-        "pot_request_waits",
-        N_("Une demande d'aide attend la réponse de ceux qui ont la charge de la caisse."),
-        "/pot/requests/{request_id}",
-        waits=True,
-    ),
-    NoticeKind(
-        "pot_has_no_steward",
-        N_(
-            "Une demande d'aide à la caisse attend, et personne d'autre n'en a la charge : ce mandat est à donner."
-        ),
-        "/mandates",
-        topic=Topic.POT,
-        waits=True,
-    ),
-    NoticeKind(
-        "pot_request_granted",
-        N_("La caisse solidaire vous accorde {granted_minutes}, comme vous l'aviez demandé."),
-        "/pot/requests/{request_id}",
-    ),
-    NoticeKind(
-        "pot_request_refused",
-        N_("Votre demande à la caisse solidaire a reçu une réponse."),
-        "/pot/requests/{request_id}",
-    ),
-    NoticeKind(
-        "starting_gift_received",
-        N_("Bienvenue ! La caisse solidaire vous offre {amount_minutes} pour commencer."),
-        "/hours",
-        topic=Topic.POT,
-    ),
-    NoticeKind(
-        "starting_gift_waits",
-        N_(
-            "La caisse n'a pas de quoi accueillir les nouveaux membres : il manque {lacking_minutes} de dons."
-        ),
-        "/pot",
-        waits=True,
-    ),
     NoticeKind(
         "hours_given_back", N_("{amount_minutes} vous sont rendues : un mouvement a été annulé."), "/hours"
     ),

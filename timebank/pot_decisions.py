@@ -11,14 +11,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants import audit
 from tenants.actors import Actor, Role
+from tenants.notice_kinds import NoticeKind, declare_notices
 from tenants.notices import notify
 from tenants.platform.ids import TransferId
+from tenants.platform.words import N_
 from timebank.exchanges import checked_reason
 from timebank.gift_causes import POT_REQUEST
 from timebank.gifts import GrantToOneself
 from timebank.ledger.accounts import hours_account_of, pot_of
 from timebank.ledger.transfers import post, post_transfers
 from timebank.pot_requests import PotRequest, PotRequestState, end_request, open_request
+
+declare_notices(
+    NoticeKind(
+        "pot_request_granted",
+        N_("La caisse solidaire vous accorde {granted_minutes}, comme vous l'aviez demandé."),
+        "/pot/requests/{request_id}",
+    ),
+    NoticeKind(
+        "pot_request_refused",
+        N_("Votre demande à la caisse solidaire a reçu une réponse."),
+        "/pot/requests/{request_id}",
+    ),
+)
 
 
 async def grant_pot_request(

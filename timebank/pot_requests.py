@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -30,6 +30,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenants.actors import Actor, Role
 from tenants.mandates import Mandate
 from tenants.memberships import Membership
+from tenants.notice_kinds import NoticeKind, Topic, declare_notices
 from tenants.notices import notify_members
 from tenants.platform.database import Base
 from tenants.platform.errors import NotFound, Refusal
@@ -39,6 +40,25 @@ from timebank.pot_purposes import PotPurpose
 
 WORDS_LENGTH: Final = 2_000
 MINUTES_MAX: Final = 1_000 * 60
+
+
+declare_notices(
+    NoticeKind(
+        "pot_request_waits",
+        N_("Une demande d'aide attend la réponse de ceux qui ont la charge de la caisse."),
+        "/pot/requests/{request_id}",
+        waits=True,
+    ),
+    NoticeKind(
+        "pot_has_no_steward",
+        N_(
+            "Une demande d'aide à la caisse attend, et personne d'autre n'en a la charge : ce mandat est à donner."
+        ),
+        "/mandates",
+        topic=Topic.POT,
+        waits=True,
+    ),
+)
 
 
 class PotRequestState(StrEnum):

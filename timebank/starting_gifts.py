@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenants.actors import Role
 from tenants.events import MemberJoined
 from tenants.mandates import Mandate
+from tenants.notice_kinds import NoticeKind, Topic, declare_notices
 from tenants.notices import notify, notify_members
 from tenants.personal import Fate, Holding, holds
 from tenants.platform.clock import Tick
@@ -31,6 +32,24 @@ from timebank.ledger.transfers import post, post_transfers
 from timebank.rules import STARTING_GIFT_MINUTES
 
 GIVEN_AT_ONCE: Final = 50
+
+
+declare_notices(
+    NoticeKind(
+        "starting_gift_received",
+        N_("Bienvenue ! La caisse solidaire vous offre {amount_minutes} pour commencer."),
+        "/hours",
+        topic=Topic.POT,
+    ),
+    NoticeKind(
+        "starting_gift_waits",
+        N_(
+            "La caisse n'a pas de quoi accueillir les nouveaux membres : il manque {lacking_minutes} de dons."
+        ),
+        "/pot",
+        waits=True,
+    ),
+)
 
 
 class StartingGiftState(StrEnum):
