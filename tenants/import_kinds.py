@@ -35,6 +35,10 @@ SOURCES: Final = {
 }
 
 
+ACCOUNTS: Final = {":opening": N_("ouverture"), ":pot": N_("caisse solidaire")}
+"""The accounts of a preview that are no member's."""
+
+
 async def say_nothing(_step: str, _done: int, _of: int) -> None:
     """Tell nobody."""
 
@@ -115,7 +119,8 @@ class CarryOut(Protocol):
 class ImportKind:
     """One kind. With ``two_persons`` somebody else than who prepared it has to release it.
 
-    ``sample_titles`` are the columns of a preview and what they hold: "day", "minutes", or text.
+    ``sample_titles`` are the columns of a preview and what they hold: "day", "minutes", "account" (a name, or
+    one of ``ACCOUNTS``), or text.
     """
 
     name: str

@@ -93,8 +93,8 @@ declare_import_kind(
         ),
         sample_titles=(
             (N_("Date"), "day"),
-            (N_("De"), ""),
-            (N_("À"), ""),
+            (N_("De"), "account"),
+            (N_("À"), "account"),
             (N_("Durée"), "minutes"),
             (N_("Motif"), ""),
         ),

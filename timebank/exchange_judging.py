@@ -106,8 +106,8 @@ class Judged:
             sample=[
                 [
                     line.row.happened_on,
-                    self.names.get(line.debit, line.row.giver.kind),
-                    self.names.get(line.credit, line.row.receiver.kind),
+                    self.names.get(line.debit, f":{line.row.giver.kind}"),
+                    self.names.get(line.credit, f":{line.row.receiver.kind}"),
                     line.row.minutes,
                     line.row.reason,
                 ]

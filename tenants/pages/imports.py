@@ -1,5 +1,7 @@
 """Moving in: bring a file from another tool, read what it would do, say yes or set it aside."""
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -11,9 +13,10 @@ from litestar.params import FromPath, FromQuery
 
 from tenants.actors import Role
 from tenants.import_jobs import progress_of
-from tenants.import_kinds import IMPORT_KINDS, SOURCES, STEPS
+from tenants.import_kinds import ACCOUNTS, IMPORT_KINDS, SOURCES, STEPS
 from tenants.imported_members import imported_to_invite, invite_imported_members
 from tenants.imports import (
+    Import,
     ImportState,
     discard_import,
     imports,
@@ -26,7 +29,7 @@ from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.inputs import PROSE_PATTERN
 from tenants.platform.sheets import FILE_BYTES_MAX
 from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
-from tenants.platform.words import N_, _
+from tenants.platform.words import N_, _, short_day
 from tenants.visit import Visit
 
 # The file, and what a browser puts around it.
@@ -163,6 +166,7 @@ async def show(visit: Visit, import_id: UUID, form: Form[Any]) -> Response[str]:
         source=_(SOURCES[found.shown.source]) if found.shown else "",
         separator=_(SEPARATOR_TITLES[found.shown.separator]) if found.shown else "",
         sample_titles=[(_(title), kind) for title, kind in found.about.sample_titles],
+        sample=[_in_words(found, row) for row in found.shown.sample] if found.shown else [],
         title=_(found.about.title),
         state=_(STATE_TITLES[found.state]),
         tone=STATE_TONES.get(found.state, ""),
@@ -171,6 +175,17 @@ async def show(visit: Visit, import_id: UUID, form: Form[Any]) -> Response[str]:
         step=_(STEPS[progress.step]) if progress else "",
         may_release=not (found.about.two_persons and own),
     )
+
+
+def _in_words(found: Import, row: Sequence[Any]) -> list[Any]:
+    """One row of a preview: days and accounts in the reader's words, the rest as it is."""
+    said = []
+    for value, (_title, kind) in zip(row, found.about.sample_titles, strict=True):
+        if kind == "day" and value:
+            said.append(short_day(date.fromisoformat(value)))
+        else:
+            said.append(_(ACCOUNTS[value]) if kind == "account" and value in ACCOUNTS else value)
+    return said
 
 
 @get("/{cooperative:str}/imports/{import_id:uuid}/faults.csv", include_in_schema=False)
