@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -17,6 +17,7 @@ from marketplace.agreements import Agreement, AgreementState
 from marketplace.bids import Bid, BidState
 from marketplace.mission_states import MissionState
 from marketplace.missions import Mission
+from marketplace.teams import AgreementPart
 from tenants.actors import Actor, Role
 from tenants.management import is_managed, lock_managers, must_leave_a_manager
 from tenants.memberships import (
@@ -159,23 +160,23 @@ async def _must_be_free(db: AsyncSession, tenant_id: UUID, membership_id: UUID, 
 
 
 async def in_the_way(db: AsyncSession, *, tenant_id: UUID, membership_id: UUID) -> Sequence[Obstacle]:
-    """The agreements of this member that still run, the oldest first."""
+    """The agreements of this member, or of a team they are in, that still run, the oldest first."""
     other = aliased(Membership)
+    in_team = exists().where(
+        AgreementPart.tenant_id == Agreement.tenant_id,
+        AgreementPart.agreement_id == Agreement.id,
+        AgreementPart.member_id == membership_id,
+        AgreementPart.shares > 0,
+    )
+    facing = case((Agreement.payer_id == membership_id, Agreement.provider_id), else_=Agreement.payer_id)
     rows = await db.execute(
         select(Mission.id, Mission.title, Mission.state, other.display_name)
         .join(Agreement, and_(Agreement.tenant_id == Mission.tenant_id, Agreement.mission_id == Mission.id))
-        .join(
-            other,
-            and_(
-                other.tenant_id == Agreement.tenant_id,
-                other.id.in_([Agreement.payer_id, Agreement.provider_id]),
-                other.id != membership_id,
-            ),
-        )
+        .join(other, and_(other.tenant_id == Agreement.tenant_id, other.id == facing))
         .where(
             Agreement.tenant_id == tenant_id,
             Agreement.state == AgreementState.ACTIVE,
-            or_(Agreement.payer_id == membership_id, Agreement.provider_id == membership_id),
+            or_(Agreement.payer_id == membership_id, Agreement.provider_id == membership_id, in_team),
         )
         .order_by(Agreement.agreed_at, Agreement.id)
         .limit(LISTED)

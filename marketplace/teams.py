@@ -235,6 +235,9 @@ async def complete_team(db: AsyncSession, *, tenant_id: UUID, bid_id: UUID) -> d
                 and_(Membership.tenant_id == BidPart.tenant_id, Membership.id == BidPart.member_id),
             )
             .where(BidPart.tenant_id == tenant_id, BidPart.bid_id == bid_id)
+            # Whoever is leaving just now has left, or is held back by what is agreed here.
+            .order_by(Membership.id)
+            .with_for_update(read=True, of=Membership)
         )
     ).all()
     open_parts = [

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from marketplace.leaving import SomethingInTheWay, end_membership, leave, leaving
+from marketplace.teams import TeamNotComplete
 from tenants.actors import Role
 from tenants.audit import AuditEntry
 from tenants.management import LastManager
@@ -19,7 +20,7 @@ from tenants.register import published, register_lines, verify_register
 from tests import factories
 from tests.conftest import OpenAs
 from tests.factories import Founded, Member
-from tests.marketplace import stories
+from tests.marketplace import stories, team_stories
 from tests.marketplace.stories import HOUR, balance, village
 from timebank.closings import PotCannotCover, RepayFirst, SpendFirst, Treatment, WriteOffMissing
 from timebank.exchanges import post_transfer
@@ -281,3 +282,38 @@ async def test_leaving_while_hours_arrive_loses_no_minute(database: Database, db
     assert await proved(database, coop)
     async with database.begin(tenant=coop.tenant_id) as db:
         assert (await db.get_one(Membership, (coop.tenant_id, ana.id))).state is MembershipState.ACTIVE
+
+
+async def test_a_part_in_a_team_that_works_is_in_the_way_too(database: Database) -> None:
+    scene = await team_stories.crew(database)
+    mission = await team_stories.agreed_team(database, scene, (scene.lead, 1), (scene.second, 1))
+    async with database.begin(tenant=scene.client.tenant_id) as db:
+        [obstacle] = (await leaving(db, actor=scene.second.actor)).obstacles
+    assert (obstacle.path, obstacle.other) == (f"/missions/{mission}", scene.client.name)
+    with pytest.raises(SomethingInTheWay):
+        await go(database, scene.second)
+    await go(database, scene.fourth)
+
+
+async def test_a_member_leaves_while_their_team_is_taken_and_one_of_them_is_too_late(
+    database: Database,
+) -> None:
+    scene = await team_stories.crew(database)
+    for _round in range(5):
+        mission = await stories.posted(database, scene.client)
+        bid = await team_stories.team_bid(database, scene.lead, mission, (scene.lead, 1), (scene.second, 1))
+        await team_stories.answer_part(database, scene.second, mission, bid)
+        done = await asyncio.gather(
+            stories.accept(database, scene.client, mission, bid),
+            go(database, scene.second),
+            return_exceptions=True,
+        )
+        refused = [type(one) for one in done if isinstance(one, BaseException)]
+        assert refused in ([SomethingInTheWay], [TeamNotComplete]), done
+        if refused == [TeamNotComplete]:
+            await factories.join_member(
+                database, scene.village.coop, name=scene.second.name, email=scene.second.email
+            )
+        else:
+            await stories.deliver(database, scene.lead, mission, 100)
+            await stories.confirm(database, scene.client, mission)
