@@ -99,7 +99,7 @@ async def threads(db: AsyncSession, *, actor: Actor, mission_id: UUID) -> list[T
             or_(Bid.bidder_id == me, literal(mission.author_id == me)),
         )
         .group_by(Bid.bidder_id)
-        .order_by(func.min(Bid.id))
+        .order_by(func.min(Bid.created_at))
     )
     for row in bids:
         other = mission.author_id if row.bidder_id == me else row.bidder_id

@@ -67,7 +67,7 @@ async def _page(
     )
 
 
-@get(THREAD + ".csv", include_in_schema=False)
+@get(THREAD + "/messages.csv", include_in_schema=False)
 async def thread_csv(
     visit: NamedDependency[Visit], mission_id: FromPath[UUID], thread_id: FromPath[UUID]
 ) -> Response[bytes]:

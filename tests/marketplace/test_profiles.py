@@ -282,6 +282,9 @@ async def test_a_notice_mail_never_goes_to_an_address_that_was_merely_typed(
         await change_contact_email(db, throttle, actor=own.actor, email="autre@example.org")
         await notify(db, tenant_id=own.tenant_id, membership_id=own.id, kind="mandate_ended", facts={})
         addresses = await db.execute(
-            text("SELECT m.contact_email FROM notices n JOIN memberships m ON m.id = n.membership_id")
+            text(
+                "SELECT m.contact_email FROM notices n JOIN memberships m ON m.id = n.membership_id"
+                " WHERE n.kind = 'mandate_ended'"
+            )
         )
         assert addresses.scalars().all() == [own.email]
