@@ -29,6 +29,7 @@ from tenants.tellings import Telling, tell
 from timebank.contest_refusals import PartyEntersPaper
 from timebank.exchanges import EXCHANGE, checked_reason
 from timebank.ledger.accounts import hours_account_of
+from timebank.ledger.refusals import DelegateOnBothSides
 from timebank.ledger.transfers import Once, Transfer, post, post_transfers
 
 CONTESTABLE_FOR: Final = timedelta(days=30)
@@ -113,6 +114,8 @@ async def enter_for_represented(
     found = await delegation(db, actor=actor, delegation_id=delegation_id)
     if found.delegate_id != actor.member or Act.HOURS not in found.acts:
         raise NotDelegated
+    if to == actor.member:
+        raise DelegateOnBothSides
     return await _enter(
         db,
         actor=actor,

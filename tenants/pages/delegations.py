@@ -45,7 +45,9 @@ class NewDelegation(msgspec.Struct, frozen=True):
 @get("/{cooperative:str}/delegations", include_in_schema=False)
 async def delegations_page(visit: NamedDependency[Visit], after: FromQuery[str] = "") -> Response[str]:
     """List the reader's delegations, on either side; all of them for those who approve."""
-    return await _list(visit, visit.blank_form(NewDelegation), after)
+    form = visit.blank_form(NewDelegation)
+    form.lists["acts"] = [act.value for act in Act]
+    return await _list(visit, form, after)
 
 
 async def _list(visit: Visit, form: Form[Any], after: str = "") -> Response[str]:

@@ -38,7 +38,7 @@ async def test_a_delegate_enters_an_exchange_that_the_person_contests(
         await delegate.get_by_label("Durée de l’aide").fill("2 h")
         await delegate.get_by_label("Pour quoi").fill("Courses au marché")
         await delegate.get_by_role("button", name="Saisir cet échange").click()
-        await expect(delegate.locator("#errors")).to_contain_text("pas le droit")
+        await expect(delegate.locator("#errors")).to_contain_text("quelqu’un d’autre doit saisir")
         await delegate.get_by_label("Qui a aidé").fill("hugo")
         await shoot(delegate, "enter")
         await delegate.get_by_role("button", name="Saisir cet échange").click()
