@@ -231,7 +231,7 @@ async def test_the_page_and_the_file_show_the_same_lines(
     await a_month_later(db_as, scene)
     client = browser(scene.member)
     page = (await client.get(f"/{scene.coop.slug}/pot")).text
-    assert "La santé, Le logement" in page
+    assert "La santé · Le logement" in page
     assert "12 personnes" in page.replace("\N{NO-BREAK SPACE}", " ")
     lines = (await client.get(f"/{scene.coop.slug}/pot/statement.csv")).text.splitlines()
     assert len(lines) == 3
