@@ -45,6 +45,8 @@ NOT_FOR_PEOPLE = {
     "remind_of_holds": "the clock's",
     "settle_silent_deliveries": "the clock's",
     "open_request": "a step of the verbs that end a request to the pot",
+    "standings": "reading: what the gate of profiles asks; `member` and `members` pass through it",
+    "visible_profiles": "reading: the gate of profiles; `member` and `members` pass through it",
     "standing": "reading: part of `hours`",
     "pot_balance": "reading: part of `pot`",
     "unread_notices": "reading: the number beside the menu; `notices` has `unread`",
