@@ -26,6 +26,7 @@ from tests.bench.measures import (
     is_wanted,
     wanted,
 )
+from tests.bench.searching import SEARCH, searching
 from tests.bench.sides import Untrue
 from tests.bench.stand import FOLDER, compiler, stand
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     reader = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = [one.name for one in COMPARISONS] + [BYTES, IMPORTS]
+    names = [one.name for one in COMPARISONS] + [BYTES, IMPORTS, SEARCH]
     reader.add_argument(
         "--only", action="append", default=[], choices=names, metavar="NAME", help=", ".join(names)
     )
@@ -66,6 +67,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     reader.add_argument("--clients-slow", type=int, default=64, help="the same with the slow disk (64)")
     reader.add_argument("--web-workers", type=int, default=1, help="processes of the web server (1)")
+    reader.add_argument(
+        "--missions", type=int, default=200_000, help="of each of three cooperatives, for search (200000)"
+    )
     return reader.parse_args(arguments)
 
 
@@ -76,7 +80,8 @@ def _on_one_stand(
     in_bytes = not slow and is_wanted(BYTES, options.only)
     # Moving in takes its time, and is measured when asked for by name.
     moving_in = not slow and IMPORTS in options.only
-    if not comparisons and not in_bytes and not moving_in:
+    finding = not slow and SEARCH in options.only
+    if not comparisons and not in_bytes and not moving_in and not finding:
         return []
     if slow and compiler() is None:
         screen.print("Skipped: no C compiler (cc, gcc or clang) to build the slow disk with.")
@@ -91,6 +96,8 @@ def _on_one_stand(
             figures += bytes_per_transfer(standing, effort)
         if moving_in:
             figures += imports(standing, screen.print)
+        if finding:
+            figures += searching(standing, effort, options.missions, screen.print)
     return figures
 
 

@@ -88,6 +88,18 @@ class Stand:
 
         return asyncio.run(ask())
 
+    def run_all(self, script: str) -> None:
+        """Several statements of the benchmark's own, as superuser, however long they take."""
+
+        async def send() -> None:
+            connection = await asyncpg.connect(self.servers.url("postgres"))
+            try:
+                await connection.execute(script, timeout=None)
+            finally:
+                await connection.close()
+
+        asyncio.run(send())
+
     def posted(self) -> int:
         """How many transfers the accounts have seen: each counts once on both sides."""
         return int(self.run("SELECT sum(version) / 2 AS posted FROM accounts")[0]["posted"])
