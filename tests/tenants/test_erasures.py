@@ -36,6 +36,7 @@ from tests import factories
 from tests.conftest import OpenAs
 from tests.factories import Member
 from tests.marketplace import stories
+from tests.tenants.conftest import Browser
 from tests.tenants.test_letters import Box
 from timebank.ledger.proof import prove_ledger
 
@@ -251,3 +252,42 @@ async def departed_again(database: Database, coop: factories.Founded) -> Member:
     async with database.begin(tenant=coop.tenant_id, person=member.person_id) as db:
         await leave(db, actor=member.actor)
     return member
+
+
+async def test_the_api_leads_the_same_way_out(database: Database, browser: Browser) -> None:
+    coop = await factories.found_cooperative(database)
+    member = await factories.join_member(database, coop)
+    client, here = browser(member), f"/api/v1/{coop.slug}"
+    standing = (await client.get(f"{here}/leaving")).json()
+    assert (standing["obstacles"], standing["treatment"]) == ([], "nothing")
+    about = {"member": str(coop.manager.id)}
+    assert (await client.get(f"{here}/leaving", params=about)).status_code == 403
+    assert (await client.post(f"{here}/leave/write-off")).json()["code"] == "nothing_owed"
+    terms = {"membership_id": str(member.id)}
+    assert (await client.post("/api/v1/me/erasures", json=terms)).json()["code"] == "still_a_member"
+    assert (await client.post(f"{here}/leave", json={})).json()["state"] == "left"
+    asked = await client.post("/api/v1/me/erasures", json=terms)
+    assert asked.status_code == 202
+    [whole, own] = (await client.get("/api/v1/me/erasures")).json()["items"]
+    assert (whole["due_at"], own["due_at"]) == (None, asked.json()["due_at"])
+    withdrawn = await client.post("/api/v1/me/erasures/withdraw", json=terms)
+    assert withdrawn.json() == {"due_at": None}
+    assert (await client.post("/api/v1/me/erasures", json={})).status_code == 202
+    taken = await client.get("/api/v1/me/data")
+    assert taken.headers["content-type"] == "application/zip"
+    other = await factories.join_member(database, coop)
+    ended = await browser(coop.manager).post(f"{here}/members/{other.id}/end")
+    assert ended.json() == {"membership_id": str(other.id), "state": "left"}
+
+
+async def test_a_manager_ends_a_membership_on_the_page(database: Database, browser: Browser) -> None:
+    coop = await factories.found_cooperative(database)
+    member = await factories.join_member(database, coop, name="Odile Partante")
+    path = f"/{coop.slug}/members/{member.id}"
+    assert (await browser(member).get(f"/{coop.slug}/members/{coop.manager.id}/end")).status_code == 403
+    client = browser(coop.manager)
+    assert f"{path}/end" in (await client.get(path)).text
+    assert "Odile Partante" in (await client.get(f"{path}/end")).text
+    done = await client.post(f"{path}/end")
+    assert (done.status_code, done.headers["location"]) == (303, path)
+    assert (await client.post(f"{path}/end")).status_code == 409
