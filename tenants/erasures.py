@@ -82,7 +82,7 @@ holds(
         table="erasures",
         title=N_("Mes demandes d'effacement"),
         mine=("membership_id",),
-        exported={"asked_at": N_("Date"), "due_at": N_("Pour le"), "done_at": N_("Fait le")},
+        exported={"asked_at": N_("Date"), "due_at": N_("Prévu le"), "done_at": N_("Fait le")},
         fate=Fate.KEPT,
         stays=("pseudonym",),
         why=N_("La date de l'effacement et le pseudonyme restent un an, pour prouver qu'il a été fait."),
@@ -92,7 +92,7 @@ holds(
         title=N_("Ma demande d'effacement complet"),
         mine=("person_id",),
         by=By.PERSON,
-        exported={"asked_at": N_("Date"), "due_at": N_("Pour le")},
+        exported={"asked_at": N_("Date"), "due_at": N_("Prévu le")},
         fate=Fate.DELETED,
     ),
 )
