@@ -171,6 +171,20 @@ def asked_of(agreement: Any, member_id: UUID) -> ColumnElement[bool]:
     )
 
 
+def may_join(agreement: Any, member_id: UUID) -> ColumnElement[bool]:
+    """Whether a live amendment of the agreement of the row would take this member into the team."""
+    return exists().where(
+        Amendment.tenant_id == agreement.tenant_id,
+        Amendment.agreement_id == agreement.id,
+        Amendment.state == AmendmentState.PENDING,
+        Amendment.expires_at > func.now(),
+        AmendmentPart.tenant_id == Amendment.tenant_id,
+        AmendmentPart.amendment_id == Amendment.id,
+        AmendmentPart.member_id == member_id,
+        AmendmentPart.after_shares > 0,
+    )
+
+
 async def must_not_be_amended(db: AsyncSession, *, agreement: Agreement) -> None:
     """Refuse while an amendment may still be accepted; end one whose time is over. Under the mission's lock."""
     live = await db.scalar(

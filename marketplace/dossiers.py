@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.agreements import Agreement, AgreementState
-from marketplace.amendments import asked_of, live_amendment
+from marketplace.amendments import asked_of, live_amendment, may_join
 from marketplace.bids import Bid, BidState
 from marketplace.deliveries import Delivery
 from marketplace.disputes import Dispute, DisputeStatement
@@ -212,7 +212,10 @@ async def _agreement_row(db: AsyncSession, mission: Mission, reader_id: UUID) ->
                 asked_of(Agreement, reader_id).label("amendment_asked"),
                 live_amendment(Agreement, func.now()).label("amendment_pending"),
                 amended(Agreement).label("amended"),
-                and_(in_team(Agreement, reader_id), Agreement.provider_id != reader_id).label("is_teammate"),
+                and_(
+                    or_(in_team(Agreement, reader_id), may_join(Agreement, reader_id)),
+                    Agreement.provider_id != reader_id,
+                ).label("is_teammate"),
             )
             .outerjoin(
                 Delivery,

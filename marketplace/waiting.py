@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from marketplace.agreements import Agreement, AgreementState
-from marketplace.amendments import asked_of, live_amendment
+from marketplace.amendments import asked_of, live_amendment, may_join
 from marketplace.bids import Bid, BidState
 from marketplace.deliveries import Delivery
 from marketplace.disputes import Dispute, DisputeState, DisputeStatement
@@ -144,6 +144,7 @@ async def waiting_missions(db: AsyncSession, *, actor: Actor) -> list[Waiting]:
                 Agreement.provider_id == me,
                 mine.id.is_not(None),
                 in_team(Agreement, me),
+                may_join(Agreement, me),
                 _asked_into_team(me, PartState.INVITED, PartState.ACCEPTED),
             ),
         )
@@ -220,7 +221,7 @@ def _team_columns(mine: Any, me: UUID) -> list[ColumnElement[Any]]:
         part_in_bid(mine, gone).label("team_broken"),
         _asked_into_team(me, PartState.INVITED).label("part_asked"),
         _asked_into_team(me, PartState.ACCEPTED).label("part_taken"),
-        in_team(Agreement, me).label("is_teammate"),
+        or_(in_team(Agreement, me), may_join(Agreement, me)).label("is_teammate"),
         asked_of(Agreement, me).label("amendment_asked"),
         live_amendment(Agreement, func.now()).label("amendment_pending"),
     ]

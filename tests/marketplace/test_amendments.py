@@ -117,6 +117,10 @@ async def test_a_member_joins_and_another_leaves_and_only_who_is_concerned_is_as
     assert told["asked"] == sorted([str(scene.second.id), str(scene.fourth.id)])
     with pytest.raises(NotAllowed):
         await answer(database, scene.lead, mission_id, asked)
+    assert await next_of(database, scene.fourth) == [NextAction.ANSWER_AMENDMENT]
+    joining = await read(database, scene.fourth, mission_id)
+    assert joining.agreement is not None
+    assert len(joining.amendments) == 1
     await answer(database, scene.second, mission_id, asked)
     await answer(database, scene.second, mission_id, asked)
     assert await shares_of(database, scene.client, mission_id) == {scene.lead.id: 2, scene.second.id: 2}
