@@ -48,6 +48,8 @@ SELECT row_number() OVER (ORDER BY md5(a || b || c))::int AS place, a || b || c 
 FROM unnest('{{ba,ri,to,mu,le,cha,pon,gra,fi,sol,ver,cou,dan,pli,qui,tres,mar,jou}}'::text[]) a,
      unnest('{{li,ma,ro,te,nu,sa,vi,go,pe,ra,do,lan,che,min,teur,bou}}'::text[]) b,
      unnest('{{ge,tion,ment,re,te,le,sse,ne,que,ture,ble,rie,tage,ver,lo,dis,fa,ton}}'::text[]) c;
+CREATE UNIQUE INDEX lexicon_place ON lexicon (place);
+ANALYZE lexicon;
 INSERT INTO mission_vocabulary (tenant_id, word)
 SELECT tenant_id, word
 FROM cooperatives, (SELECT word FROM lexicon UNION VALUES ('jardin'), ('clavecin'), ('plomberie')) words
@@ -70,12 +72,14 @@ SELECT c.tenant_id, CASE WHEN c.slug = '{slug}' THEN '{reader}'::uuid
 FROM cooperatives c, generate_series({first}, {last}) n
 CROSS JOIN LATERAL (SELECT now() - interval '3 years' * (1 - n::float / {all_of_them}) AS at) moment
 CROSS JOIN LATERAL (
-    SELECT initcap(string_agg(l.words[1 + floor(5183 * power(random(), 3))::int], ' ')) AS words
-    FROM generate_series(1, 5 + n * 0) g, (SELECT array_agg(word ORDER BY place) AS words FROM lexicon) l
+    SELECT initcap(string_agg(l.word, ' ')) AS words
+    FROM (SELECT 1 + floor(5183 * power(random(), 3))::int AS place FROM generate_series(1, 5 + n * 0) OFFSET 0) drawn
+    JOIN lexicon l USING (place)
 ) title
 CROSS JOIN LATERAL (
-    SELECT string_agg(l.words[1 + floor(5183 * power(random(), 3))::int], ' ') AS words
-    FROM generate_series(1, 40 + n * 0) g, (SELECT array_agg(word ORDER BY place) AS words FROM lexicon) l
+    SELECT string_agg(l.word, ' ') AS words
+    FROM (SELECT 1 + floor(5183 * power(random(), 3))::int AS place FROM generate_series(1, 40 + n * 0) OFFSET 0) drawn
+    JOIN lexicon l USING (place)
 ) body;
 """
 INDEX: Final = """
@@ -234,7 +238,8 @@ def search_statement(stand: Stand, word: str, key: str) -> str:
 def list_statement(stand: Stand) -> str:
     """The statement of the first page of the list of open missions."""
     query = _listed(stand.tenant, UUID(READER), MissionFilter()).limit(21)
-    compiled = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    compiled = query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     return str(compiled)
 
 

@@ -1,5 +1,6 @@
 """Saved searches: kept by their member alone, and each new mission that answers told once."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -32,19 +33,19 @@ from tests.tenants.conftest import Browser
 
 
 async def keep(
-    database: Database, member: Member, q: str, telling: Telling = Telling.DIGEST, **asked: object
+    database: Database, member: Member, q: str, telling: Telling = Telling.DIGEST, **asked: Any
 ) -> SavedSearch:
     async with database.begin(tenant=member.tenant_id) as db:
         return await save_search(
             db,
             actor=member.actor,
             name=f"Pour {q}",
-            asked=MissionSearch(q=q, **asked),  # type: ignore[arg-type]
+            asked=MissionSearch(q=q, **asked),
             telling=telling,
         )
 
 
-async def post_and_tell(database: Database, scene: Village, **changes: object) -> UUID:
+async def post_and_tell(database: Database, scene: Village, **changes: Any) -> UUID:
     mission_id = await posted(database, scene.author, **changes)
     await tell(database, scene, mission_id)
     return mission_id
