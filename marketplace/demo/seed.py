@@ -17,6 +17,7 @@ from marketplace.deliveries import settle_silent_deliveries
 from marketplace.demo.calendar import Calendar, spread
 from marketplace.demo.care import tell_care
 from marketplace.demo.chapters import tell_past, tell_present
+from marketplace.demo.newcomers import tell_newcomers
 from marketplace.demo.persona import Persona
 from marketplace.demo.rade import RADE
 from marketplace.demo.road import Cast
@@ -48,7 +49,7 @@ async def seed(settings: Settings) -> list[Persona]:
     database = Database(settings.database_url)
     try:
         personas: list[Persona] = []
-        calendars = []
+        casts = []
         for story in (RADE, VERCORS):
             cast = await _gather(database, story, personas)
             leads = tuple(one.name for one in story.people if one.part)
@@ -58,13 +59,15 @@ async def seed(settings: Settings) -> list[Persona]:
             )
             tell_care(cast, _holder(story, Role.STEWARD))
             await cast.calendar.live(database)
-            calendars.append(cast.calendar)
+            casts.append(cast)
+        calendars = [cast.calendar for cast in casts]
         await spread(_superuser(settings), calendars, quiet_before=QUIET_BEFORE)
         for calendar in calendars:
             async with database.begin(tenant=calendar.tenant_id) as db:
                 clockwork = Actor.system(calendar.tenant_id)
                 await expire_missions(db, actor=clockwork)
                 await settle_silent_deliveries(db, actor=clockwork)
+        await tell_newcomers(database, *casts)
         personas.append(await _first_day(database))
         return personas
     finally:
