@@ -18,6 +18,8 @@ async def tell_newcomers(database: Database, here: Cast, elsewhere: Cast) -> Non
             tenant_id=CooperativeId(here.calendar.tenant_id),
             person_id=person_id,
             display_name=somebody.name,
-            message=set_type("Je déménage au printemps et j'aimerais continuer chez vous ce que je fais ici."),
+            message=set_type(
+                "Je déménage au printemps et j'aimerais continuer chez vous ce que je fais ici."
+            ),
             territory=here.story.territory,
         )
