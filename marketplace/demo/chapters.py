@@ -118,5 +118,10 @@ def tell_present(cast: Cast, lead: str, answers: str, mediator: str) -> None:
     ).posted().bid().accepted().started().delivered().disputed().mediated(mediator)
     road("withdrawn", sixth, fifth, 26.0).posted().withdrawn()
     road("expired", names[14], fifth, 19.0).posted(today=True)
+    if "team" in now:
+        more = now["team"].minutes + 45
+        road("team", lead, answers, 6.5).posted().team_bid(names[9], names[10]).accepted().started().amended(
+            more, "Deux panneaux de plus que prévu : il faut trois quarts d'heure de pose en plus."
+        )
     road("stopping", names[15], names[19], 7.0).posted().bid().accepted().stop_proposed()
     road("silent", names[17], names[11], 27.0).posted().bid().accepted().delivered(2.0)

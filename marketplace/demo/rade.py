@@ -250,6 +250,7 @@ PRESENT: Final = {
     "mediated": Told("Monter une vidéo de présentation", "Deux minutes, à partir de nos images de l'été.", 300, ("Photo et vidéo",), REMOTE, note="Version longue livrée."),
     "withdrawn": Told("Chercher un local plus grand", "On a finalement signé pour le bâtiment d'à côté.", 240),
     "expired": Told("Covoiturage pour le salon de Rennes", "Deux places cherchées, départ tôt le samedi.", 60, ("Transport et coups de main",), ON_SITE, ownership=SERVICE),
+    "team": Told("Monter l'exposition des ateliers", "Quatorze panneaux à accrocher, les cartels à composer, la lumière à régler.", 475, ("Menuiserie",), ON_SITE, bid="À trois nous le faisons en une journée : je coordonne et j'accroche, les deux autres aux cartels et à la lumière.", ownership=SERVICE),
     "stopping": Told("Dessiner le plan d'un jardin partagé", "800 mètres carrés, une pente douce, un puits.", 240, ("Jardin",), bid="Je viens mesurer samedi."),
     "silent": Told("Vérifier une traduction en breton", "Une page, pour un panneau d'exposition.", 45, ("Traduction",), REMOTE, note="Deux tournures reprises, le reste est juste."),
 }  # fmt: skip

@@ -11,7 +11,17 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from marketplace import agreements, bids, cancellations, deliveries, disputes, missions
+from marketplace import (
+    agreements,
+    amending,
+    bids,
+    cancellations,
+    deliveries,
+    disputes,
+    missions,
+    team_answers,
+)
+from marketplace.amending import AmendmentTerms
 from marketplace.bids import BidTerms
 from marketplace.cancellations import CancellationTerms
 from marketplace.deliveries import DeliveryTerms
@@ -19,6 +29,7 @@ from marketplace.demo.calendar import Calendar
 from marketplace.demo.story import Story, Told, set_type
 from marketplace.disputes import DecisionTerms, DisputeTerms, StatementTerms
 from marketplace.mission_terms import MissionKind, MissionTerms, MissionVisibility
+from marketplace.teams import PartTerms
 from tenants.actors import Actor
 
 LOWEST: Final = -15 * 60
@@ -125,6 +136,38 @@ class Road:
                 self.ids["bid"] = placed.id
 
         return self.then(days, who or self.bidder, place)
+
+    def team_bid(self, *mates: str, days: float = 1.0) -> "Road":
+        """Let the bidder answer with a team, who accept their parts one after the other: two shares, then one each."""
+
+        async def place(db: AsyncSession, actor: Actor) -> None:
+            team = [PartTerms(member_id=actor.member, shares=2)]
+            team += [PartTerms(member_id=self.cast.actors[name].member) for name in mates]
+            terms = BidTerms(message=set_type(self.told.bid), minutes=self.told.minutes, team=team)
+            placed = await bids.place_bid(db, actor=actor, mission_id=self.ids["mission"], terms=terms)
+            self.ids["bid"] = placed.id
+
+        self.then(days, self.bidder, place)
+        for name in mates:
+            self.then(
+                0.4,
+                name,
+                lambda db, actor: team_answers.accept_part(
+                    db, actor=actor, mission_id=self.ids["mission"], bid_id=self.ids["bid"]
+                ),
+            )
+        return self
+
+    def amended(self, minutes: int, reason: str, days: float = 1.0) -> "Road":
+        """Let the provider propose other hours, which nobody has answered yet."""
+        terms = AmendmentTerms(agreed_minutes=minutes, reason=set_type(reason))
+        return self.then(
+            days,
+            self.provider,
+            lambda db, actor: amending.propose_amendment(
+                db, actor=actor, mission_id=self.ids["mission"], terms=terms
+            ),
+        )
 
     def accepted(self, days: float = 1.1) -> "Road":
         """Let the author accept."""
