@@ -140,6 +140,8 @@ def _waiting(tenant_id: UUID) -> Select[Any]:
         .where(
             MEMBERS.c.tenant_id == tenant_id,
             MEMBERS.c.state == "active",
+            # Nobody has claimed the mailbox of a member without a computer yet.
+            MEMBERS.c.person_id.is_not(None),
             func.coalesce(NoticeHabit.digest, True),
             ~is_quiet(func.now()),
             ~already,

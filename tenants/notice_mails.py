@@ -62,6 +62,7 @@ MEMBERS: Final = table(
     column("state"),
     column("display_name"),
     column("contact_email"),
+    column("person_id"),
 )
 COOPERATIVES: Final = table(
     "cooperatives", column("tenant_id"), column("slug"), column("name"), column("time_zone")
@@ -180,6 +181,8 @@ def _waiting(tenant_id: UUID) -> Select[Any]:
             # Read in the app meanwhile, or the member left: nothing to send any more.
             Notice.read_at.is_(None),
             MEMBERS.c.state == "active",
+            # Nobody has claimed the mailbox of a member without a computer yet.
+            MEMBERS.c.person_id.is_not(None),
             ~is_quiet(func.now()),
         )
     )
