@@ -52,7 +52,7 @@ def atom_feed(
         )
         if entry.summary:
             _text(element, "summary", entry.summary)
-    return tostring(feed, encoding="utf-8", xml_declaration=True)
+    return bytes(tostring(feed, encoding="utf-8", xml_declaration=True))
 
 
 def site_map(addresses: Iterable[str]) -> bytes:
@@ -70,7 +70,7 @@ def _map(root: str, each: str, addresses: Iterable[str]) -> bytes:
     top = Element(root, xmlns=SITEMAP)
     for address in addresses:
         SubElement(SubElement(top, each), "loc").text = address
-    return tostring(top, encoding="utf-8", xml_declaration=True)
+    return bytes(tostring(top, encoding="utf-8", xml_declaration=True))
 
 
 def _text(parent: Element, name: str, value: str) -> None:

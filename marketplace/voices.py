@@ -35,7 +35,9 @@ declare_notices(
     NoticeKind("report_hid", N_("La médiation a masqué ce que vous aviez signalé."), "/notices"),
     NoticeKind(
         "own_words_hidden",
-        N_("La médiation a masqué quelque chose que vous aviez écrit. Demandez-lui la raison : elle l'a écrite."),
+        N_(
+            "La médiation a masqué quelque chose que vous aviez écrit. Demandez-lui la raison : elle l'a écrite."
+        ),
         "/notices",
     ),
     NoticeKind(

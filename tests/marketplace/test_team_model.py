@@ -62,7 +62,8 @@ class TeamMachine(RuleBasedStateMachine):
 
     def begin(self) -> None:
         self.mission: UUID = self.run(posted(self.database, self.scene.client))
-        self.state, self.bid, self.agreed, self.spent = "open", None, 0, 0
+        self.state, self.agreed, self.spent = "open", 0, 0
+        self.bid: UUID | None = None
         self.team: dict[int, int] = {}
         self.open_parts: dict[int, bool | None] = {}
         self.amendment: tuple[UUID, int, int, dict[int, int]] | None = None
@@ -85,7 +86,7 @@ class TeamMachine(RuleBasedStateMachine):
         return team, [PartTerms(member_id=self.people[one].id, shares=mine) for one, mine in team.items()]
 
     def parts(self, total: int, team: dict[int, int]) -> dict[int, int]:
-        ids = {self.people[one].id: one for one in team}
+        ids: dict[UUID, int] = {self.people[one].id: one for one in team}
         found = split(total, {self.people[one].id: mine for one, mine in team.items()}, seed=self.mission)
         return {ids[member]: part.minutes for member, part in found.items()}
 

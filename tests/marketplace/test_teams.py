@@ -1,7 +1,7 @@
 """Missions done by a team: each accepts their part, all are paid in one operation, exactly, or nobody is."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 
 import pytest
 from sqlalchemy import text
@@ -354,6 +354,6 @@ async def test_the_database_refuses_an_agreement_that_is_not_what_is_held(databa
             await damaged(database, scene, damage, asked)
 
 
-async def damaged(database: Database, scene: Crew, damage: str, asked: dict[str, object]) -> None:
+async def damaged(database: Database, scene: Crew, damage: str, asked: Mapping[str, object]) -> None:
     async with database.begin(tenant=scene.client.tenant_id) as db:
         await db.execute(text(damage), asked)

@@ -130,7 +130,7 @@ async def test_what_makes_no_sense_is_refused(database: Database) -> None:
         (DelegationOverlaps, {"delegate": denis.id}),
     ):
         with pytest.raises(refusal):
-            await proposed(database, home, renee.id, facts.pop("delegate"), **facts)  # type: ignore[arg-type, attr-defined]
+            await proposed(database, home, renee.id, facts.pop("delegate"), **facts)  # type: ignore[arg-type]
     with pytest.raises(StateUnfit):
         await proposed(database, home, hugo.id, renee.id)
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from sqlalchemy import ColumnElement, DateTime, and_, literal, select, text, update
+from sqlalchemy import ColumnElement, DateTime, and_, insert, literal, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from tenants.memberships import leave_cooperative
@@ -176,7 +176,7 @@ async def evaluated(
     database: Database, expression: ColumnElement[Any], zone: str, quiet: tuple[time, time] | None = None
 ) -> Any:
     """What an expression of the mails is worth, for a cooperative and a member that exist in this query alone."""
-    compiled = expression.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+    compiled = expression.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this untyped.
     since, until = quiet or (None, None)
     query = text(
         f"SELECT {compiled} FROM (SELECT CAST(:zone AS text) AS time_zone) cooperatives, "
@@ -306,7 +306,7 @@ async def test_notices_from_before_the_choice_are_mailed_as_they_were_meant(
     member = await factories.join_member(database, coop)
     event = await tell(database, coop, member.id, kind=NEWS.name)
     async with database.begin(tenant=coop.tenant_id) as db:
-        quiet_kind = Notice.__table__.insert().from_select(
+        quiet_kind = insert(Notice).from_select(
             ["tenant_id", "batch_id", "membership_id", "kind", "facts"],
             select(
                 Notice.tenant_id,

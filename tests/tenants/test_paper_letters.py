@@ -147,7 +147,7 @@ async def test_an_address_is_needed_for_letters_and_chosen_by_oneself(database: 
         assert chosen.postal_address == "Hugo\n1 quai"
         for verb in (letters_to_write, letters_to_print, paper_letters, offline_members, write_letters):
             with pytest.raises(NotAllowed):
-                await verb(db, actor=scene.hugo.actor)  # type: ignore[operator]
+                await verb(db, actor=scene.hugo.actor)
         with pytest.raises(NotAllowed):
             await correct_address(
                 db, actor=scene.denis.actor, membership_id=scene.renee.id, postal_address="Chez Denis"

@@ -173,11 +173,10 @@ async def test_opening_a_page_and_moving_hours_are_activity(database: Database, 
 
 async def test_activity_is_written_at_most_once_an_hour(database: Database) -> None:
     coop = await factories.found_cooperative(database)
-    mine = {"tenant_id": coop.tenant_id, "membership_ids": [coop.manager.id]}
     versions = []
     for _ in range(2):
         async with database.begin(tenant=coop.tenant_id) as db:
-            await note_activity(db, **mine)
+            await note_activity(db, tenant_id=coop.tenant_id, membership_ids=[coop.manager.id])
             await note_activity(db, tenant_id=coop.tenant_id, membership_ids=[])
             versions.append(
                 (await db.execute(text("SELECT xmin::text, active_at FROM member_activity"))).one()

@@ -1,5 +1,7 @@
 """What a third person entered is contested by either side, held meanwhile, and decided by others."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -32,14 +34,12 @@ from timebank.ledger.transfers import NotEnoughHours, find_transfer, reverse_tra
 from timebank.third_party_entries import enter_paper_exchange
 
 
-async def by_slip(
-    database: Database, scene: Acting, entry_id: object, manager: Member | None = None
-) -> Contest:
+async def by_slip(database: Database, scene: Acting, entry_id: Any, manager: Member | None = None) -> Contest:
     async with database.begin(tenant=scene.tenant) as db:
         return await contest_from_slip(
             db,
             actor=(manager or scene.home.manager).actor,
-            entry_id=entry_id,  # type: ignore[arg-type]
+            entry_id=entry_id,
             contested_by=scene.renee.id,
             words="Je n'ai rien demandé.",
         )
@@ -129,7 +129,7 @@ async def test_who_made_the_entry_brings_in_no_slip_and_decides_nothing(database
             actor=manager.actor,
             giver_id=scene.renee.id,
             to=scene.hugo.id,
-            happened_on=(await db.scalar(text("SELECT current_date - 3"))),  # type: ignore[arg-type]
+            happened_on=(await db.scalar(text("SELECT current_date - 3"))),
             amount_minutes=HOUR,
             reason="Papier signé",
         )

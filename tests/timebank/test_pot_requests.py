@@ -102,7 +102,7 @@ async def test_a_request_is_granted_by_a_steward_and_posted_with_itself_as_cause
         for verb in (grant_pot_request, refuse_pot_request):
             more = {"amount_minutes": 5} if verb is grant_pot_request else {}
             with pytest.raises(PotRequestOver):
-                await verb(db, actor=scene.second.actor, request_id=request.id, answer="Encore", **more)  # type: ignore[operator]
+                await verb(db, actor=scene.second.actor, request_id=request.id, answer="Encore", **more)
     assert await balance(database, scene.asks) == 90
 
 

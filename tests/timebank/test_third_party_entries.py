@@ -74,7 +74,7 @@ async def test_a_delegate_enters_an_exchange_and_both_are_told(database: Databas
             scene.delegation,
         )
         assert await month_used(db, tenant_id=scene.tenant, delegation_id=scene.delegation) == 2 * HOUR
-        [move] = (await statement(db, actor=scene.hugo.actor, account_id=scene.hugo.id)).moves  # type: ignore[arg-type]
+        [move] = (await statement(db, actor=scene.hugo.actor, account_id=scene.hugo.id)).moves
         assert move.by_third_person
         assert move.counterparty_name == "Renée Sansordi"
 
@@ -245,7 +245,7 @@ async def test_the_delegate_reads_no_more_than_the_scope_needs(database: Databas
     async with database.begin(tenant=scene.tenant) as db:
         for read in (standing, statement):
             with pytest.raises(UnknownAccount):
-                await read(db, actor=scene.denis.actor, account_id=scene.renee.id)  # type: ignore[operator]
+                await read(db, actor=scene.denis.actor, account_id=scene.renee.id)
     home = f"/{scene.home.slug}"
     client = browser(scene.denis)
     page = await client.get(f"{home}/delegations/{scene.delegation}/enter")

@@ -15,9 +15,6 @@ NOT_TENANTED = {
     "recovery_codes": "policy person",
     "half_sign_ins": "policy person",
     "person_erasures": "policy person",
-    "second_factors": "policy person",
-    "recovery_codes": "policy person",
-    "half_sign_ins": "policy person",
     "alembic_version": "owner only",
 }
 
