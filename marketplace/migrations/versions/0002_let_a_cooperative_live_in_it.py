@@ -147,8 +147,7 @@ def upgrade() -> None:
             name=op.f("ck_delegations_term"),
         ),
         sa.CheckConstraint(
-            "cardinality(acts) > 0 AND acts <@ ARRAY['hours', 'missions', 'profile']::text[]",
-            name=op.f("ck_delegations_acts"),
+            "cardinality(acts) > 0 AND acts <@ ARRAY['hours']::text[]", name=op.f("ck_delegations_acts")
         ),
         sa.CheckConstraint("ended_reason IN ('term', 'ended')", name=op.f("ck_delegations_ended_reason")),
         sa.CheckConstraint(
