@@ -7,7 +7,7 @@ Python, nor hold a text as somebody wrote it.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, Text, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -51,8 +51,9 @@ class MissionVocabulary(Base):
         Index(
             "ix_mission_vocabulary_word",
             "tenant_id",
-            text("word gin_trgm_ops"),
+            "word",
             postgresql_using="gin",
+            postgresql_ops={"word": "gin_trgm_ops"},
             postgresql_with={"fastupdate": "off"},
         ),
     )

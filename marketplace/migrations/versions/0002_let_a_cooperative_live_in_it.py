@@ -63,9 +63,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_mission_vocabulary_word",
         "mission_vocabulary",
-        ["tenant_id", sa.literal_column("word gin_trgm_ops")],
+        ["tenant_id", "word"],
         unique=False,
         postgresql_using="gin",
+        postgresql_ops={"word": "gin_trgm_ops"},
         postgresql_with={"fastupdate": "off"},
     )
     op.create_table(
@@ -1536,78 +1537,73 @@ def upgrade() -> None:
     )
     # ### end Alembic commands ###
     op.execute("ALTER TABLE accounts DROP CONSTRAINT ck_accounts_kind")
-    op.execute("""ALTER TABLE accounts ADD CONSTRAINT ck_accounts_kind CHECK ((((unit)::text = ANY ((ARRAY['minutes'::character varying, 'cents'::character varying])::text[])) AND
-CASE kind
-    WHEN 'member'::text THEN ((membership_id IS NOT NULL) AND (((unit)::text = 'minutes'::text) = (fixed_floor IS NULL)) AND (((unit)::text = 'cents'::text) OR (id = membership_id)))
-    WHEN 'clearing'::text THEN ((membership_id IS NULL) AND (fixed_floor IS NULL))
-    WHEN 'external'::text THEN ((membership_id IS NULL) AND (fixed_floor IS NULL))
-    WHEN 'opening'::text THEN ((membership_id IS NULL) AND (fixed_floor IS NULL) AND ((unit)::text = 'minutes'::text))
-    ELSE ((membership_id IS NULL) AND (fixed_floor = 0) AND ((kind)::text = ANY ((ARRAY['pot'::character varying, 'fund'::character varying, 'reserve'::character varying, 'escrow'::character varying])::text[])))
-END))""")
+    op.execute(
+        "ALTER TABLE accounts ADD CONSTRAINT ck_accounts_kind CHECK (unit IN ('minutes', 'cents') AND CASE kind WHEN 'member' THEN membership_id IS NOT NULL AND (unit = 'minutes') = (fixed_floor IS NULL) AND (unit = 'cents' OR id = membership_id) WHEN 'clearing' THEN membership_id IS NULL AND fixed_floor IS NULL WHEN 'external' THEN membership_id IS NULL AND fixed_floor IS NULL WHEN 'opening' THEN membership_id IS NULL AND fixed_floor IS NULL AND unit = 'minutes' ELSE membership_id IS NULL AND fixed_floor = 0 AND kind IN ('pot', 'fund', 'reserve', 'escrow') END)"
+    )
     op.execute("ALTER TABLE mail_links DROP CONSTRAINT ck_mail_links_purpose")
     op.execute(
-        "ALTER TABLE mail_links ADD CONSTRAINT ck_mail_links_purpose CHECK (((purpose)::text = ANY ((ARRAY['sign_in'::character varying, 'confirm'::character varying, 'address_changed'::character varying, 'factor_disabled'::character varying])::text[])))"
+        "ALTER TABLE mail_links ADD CONSTRAINT ck_mail_links_purpose CHECK (purpose IN ('sign_in', 'confirm', 'address_changed', 'factor_disabled'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_availability_audience CHECK (((availability_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying, 'public'::character varying])::text[])))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_availability_audience CHECK (availability_audience IN ('me', 'partners', 'members', 'public'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_available_dates_in_order CHECK ((available_from <= available_until))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_available_dates_in_order CHECK (available_from <= available_until)"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_claimed_once CHECK (((NOT awaits_claim) OR (person_id IS NULL)))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_claimed_once CHECK (NOT awaits_claim OR person_id IS NULL)"
     )
     op.execute("ALTER TABLE memberships DROP CONSTRAINT ck_memberships_claimed_when_active")
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_claimed_when_active CHECK ((((state)::text = ANY ((ARRAY['invited'::character varying, 'left'::character varying])::text[])) OR (person_id IS NOT NULL) OR wants_letters OR awaits_claim))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_claimed_when_active CHECK (state IN ('invited', 'left') OR person_id IS NOT NULL OR wants_letters OR awaits_claim)"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_email_audience CHECK (((email_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying])::text[])))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_email_audience CHECK (email_audience IN ('me', 'partners', 'members'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_free_days CHECK ((free_days <@ ARRAY['mon'::text, 'tue'::text, 'wed'::text, 'thu'::text, 'fri'::text, 'sat'::text, 'sun'::text]))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_free_days CHECK (free_days <@ ARRAY['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']::text[])"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_languages CHECK ((languages <@ ARRAY['fr'::text, 'en'::text, 'es'::text, 'de'::text, 'it'::text, 'pt'::text, 'ar'::text, 'tr'::text, 'uk'::text, 'pl'::text, 'ro'::text, 'zh'::text, 'br'::text, 'oc'::text, 'co'::text, 'eu'::text, 'gcf'::text, 'fsl'::text]))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_languages CHECK (languages <@ ARRAY['fr', 'en', 'es', 'de', 'it', 'pt', 'ar', 'tr', 'uk', 'pl', 'ro', 'zh', 'br', 'oc', 'co', 'eu', 'gcf', 'fsl']::text[])"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_languages_audience CHECK (((languages_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying, 'public'::character varying])::text[])))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_languages_audience CHECK (languages_audience IN ('me', 'partners', 'members', 'public'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_letters_need_an_address CHECK (((NOT wants_letters) OR (postal_address <> ''::text)))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_letters_need_an_address CHECK (NOT wants_letters OR postal_address <> '')"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_new_contact_email_expires CHECK (((new_contact_email IS NULL) = (new_contact_email_until IS NULL)))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_new_contact_email_expires CHECK ((new_contact_email IS NULL) = (new_contact_email_until IS NULL))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_new_contact_email_hash_is_sha256 CHECK ((octet_length(new_contact_email_hash) = 32))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_new_contact_email_hash_is_sha256 CHECK (octet_length(new_contact_email_hash) = 32)"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_new_contact_email_is_lower_case CHECK ((new_contact_email = lower(new_contact_email)))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_new_contact_email_is_lower_case CHECK (new_contact_email = lower(new_contact_email))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_phone_audience CHECK (((phone_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying])::text[])))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_phone_audience CHECK (phone_audience IN ('me', 'partners', 'members'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_postal_address_length CHECK ((char_length(postal_address) <= 400))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_postal_address_length CHECK (char_length(postal_address) <= 400)"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_presentation_audience CHECK (((presentation_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying, 'public'::character varying])::text[])))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_presentation_audience CHECK (presentation_audience IN ('me', 'partners', 'members', 'public'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_reach CHECK (((reach)::text = ANY ((ARRAY['department'::character varying, 'region'::character varying, 'country'::character varying])::text[])))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_reach CHECK (reach IN ('department', 'region', 'country'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_skills_audience CHECK (((skills_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying, 'public'::character varying])::text[])))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_skills_audience CHECK (skills_audience IN ('me', 'partners', 'members', 'public'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_territory_audience CHECK (((territory_audience)::text = ANY ((ARRAY['me'::character varying, 'partners'::character varying, 'members'::character varying, 'public'::character varying])::text[])))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_territory_audience CHECK (territory_audience IN ('me', 'partners', 'members', 'public'))"
     )
     op.execute(
-        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_weekly_minutes CHECK (((weekly_minutes >= 0) AND (weekly_minutes <= 10080)))"
+        "ALTER TABLE memberships ADD CONSTRAINT ck_memberships_weekly_minutes CHECK (weekly_minutes BETWEEN 0 AND 10080)"
     )
     op.execute(
-        "ALTER TABLE notices ADD CONSTRAINT ck_notices_delivery CHECK (((delivery)::text = ANY ((ARRAY['at_once'::character varying, 'digest'::character varying, 'app'::character varying])::text[])))"
+        "ALTER TABLE notices ADD CONSTRAINT ck_notices_delivery CHECK (delivery IN ('at_once', 'digest', 'app'))"
     )
     op.execute("DROP INDEX uq_memberships_tenant_id_contact_email_invited")
     op.execute(
@@ -1811,6 +1807,7 @@ END))""")
         "ix_mission_vocabulary_word",
         table_name="mission_vocabulary",
         postgresql_using="gin",
+        postgresql_ops={"word": "gin_trgm_ops"},
         postgresql_with={"fastupdate": "off"},
     )
     op.drop_table("mission_vocabulary")
