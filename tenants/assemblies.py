@@ -239,7 +239,12 @@ def sees_drafts(actor: Actor | None) -> bool:
 
 
 async def assemblies(
-    db: AsyncSession, *, tenant_id: UUID, actor: Actor | None, limit: int = 50, before: UUID | None = None
+    db: AsyncSession,
+    *,
+    tenant_id: UUID,
+    actor: Actor | None,
+    limit: int | None = 50,
+    before: UUID | None = None,
 ) -> Sequence[Assembly]:
     """List assemblies, the last recorded first; drafts and withdrawn ones only for who may sign.
 

@@ -191,7 +191,12 @@ def _delivery(kind: NoticeKind) -> ColumnElement[str]:
 
 
 async def notices(
-    db: AsyncSession, *, actor: Actor, unread: bool = False, before: UUID | None = None, limit: int = 50
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    unread: bool = False,
+    before: UUID | None = None,
+    limit: int | None = 50,
 ) -> Sequence[Notice]:
     """List the actor's own notices, newest first; ``before`` is the last id already read."""
     query = select(Notice).where(Notice.tenant_id == actor.tenant_id, Notice.membership_id == actor.member)

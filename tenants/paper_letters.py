@@ -101,7 +101,7 @@ class LetterToPrint:
 
 
 async def letters_to_write(
-    db: AsyncSession, *, actor: Actor, limit: int = LETTERS_AT_ONCE
+    db: AsyncSession, *, actor: Actor, limit: int | None = LETTERS_AT_ONCE
 ) -> Sequence[Untold]:
     """List who is to be told something on paper and has no letter yet, who waits longest first. Managers."""
     actor.must_hold(Role.MANAGER)

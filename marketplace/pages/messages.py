@@ -13,7 +13,7 @@ from marketplace.messages import messages, write_message
 from marketplace.reports import report_message
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.web import PAGE_LENGTH, csv_response, encode_cursor
-from tenants.platform.words import _
+from tenants.platform.words import _, listing
 from tenants.visit import Visit
 
 MESSAGES: Final = "/{cooperative:str}/missions/{mission_id:uuid}/messages"
@@ -30,6 +30,17 @@ async def threads_page(visit: NamedDependency[Visit], mission_id: FromPath[UUID]
     """List my conversations about a mission."""
     found = await threads(visit.db, actor=visit.actor, mission_id=mission_id)
     return visit.page("marketplace/threads.html", threads=found, mission_id=mission_id)
+
+
+@get(MESSAGES + ".csv", include_in_schema=False)
+async def threads_csv(visit: NamedDependency[Visit], mission_id: FromPath[UUID]) -> Response[bytes]:
+    """Download the list of my conversations about a mission."""
+    header = [_("Avec"), _("Accord"), _("Messages non lus"), _("Identifiant")]
+    rows = [
+        (listing(one.others), _("oui") if one.agreed else _("non"), one.unread, str(one.thread_id))
+        for one in await threads(visit.db, actor=visit.actor, mission_id=mission_id)
+    ]
+    return csv_response(f"{visit.slug}-conversations.csv", header, rows)
 
 
 @get(THREAD, include_in_schema=False)
@@ -131,4 +142,4 @@ async def report(
     return await visit.submit(form, work, otherwise=lambda: _page(visit, mission_id, thread_id, form))
 
 
-PAGES: Final = (threads_page, thread_page, thread_csv, write, read, report)
+PAGES: Final = (threads_page, threads_csv, thread_page, thread_csv, write, read, report)

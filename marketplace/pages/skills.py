@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from marketplace.api.skills import SkillTerms
 from marketplace.skills import SkillState, add_skill, retire_skill, skills
 from tenants.platform.forms import Done, Form, Nothing
+from tenants.platform.web import csv_response
 from tenants.platform.words import _
 from tenants.visit import Visit
 
@@ -20,6 +21,18 @@ SKILLS: Final = "/{cooperative:str}/skills"
 async def skills_page(visit: NamedDependency[Visit]) -> Response[str]:
     """Show the list, to members."""
     return await _page(visit, visit.blank_form(SkillTerms))
+
+
+@get(SKILLS + ".csv", include_in_schema=False)
+async def skills_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download the list, those that were taken out too."""
+    rows = [
+        (one.name, _("oui") if one.state is SkillState.OFFERED else _("non"), str(one.id))
+        for one in await skills(visit.db, tenant_id=visit.actor.tenant_id, retired=True)
+    ]
+    return csv_response(
+        f"{visit.slug}-competences.csv", [_("Compétence"), _("Proposée"), _("Identifiant")], rows
+    )
 
 
 @post(SKILLS, include_in_schema=False)

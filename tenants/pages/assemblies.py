@@ -34,7 +34,7 @@ from tenants.memberships import count_members
 from tenants.names import display_names
 from tenants.platform.forms import Done, Form
 from tenants.platform.inputs import PROSE_PATTERN, Line
-from tenants.platform.web import PAGE_LENGTH, decode_cursor, encode_cursor
+from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
 from tenants.platform.words import N_, _
 from tenants.roles import ROLE_TITLES
 from tenants.rules import RULES
@@ -113,6 +113,27 @@ async def assemblies_page(visit: NamedDependency[Visit], after: FromQuery[str] =
         may_record=visit.holds(*RECORDING_ROLES),
         after=encode_cursor(shown[-1].id) if len(found) > PAGE_LENGTH else "",
     )
+
+
+@get("/{cooperative:str}/assemblies.csv", include_in_schema=False)
+async def assemblies_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download the same list; the place is for members."""
+    member = visit.member is not None
+    found = await assemblies(
+        visit.db, tenant_id=visit.here.tenant_id, actor=visit.actor if member else None, limit=None
+    )
+    header = [_("Tenue le"), _("Lieu"), _("Présents ou représentés"), _("État"), _("Identifiant")]
+    rows = [
+        (
+            one.held_on.isoformat(),
+            one.place if member else "",
+            one.votes_count,
+            _(STATE_TITLES[one.state]),
+            str(one.id),
+        )
+        for one in found
+    ]
+    return csv_response(f"{visit.slug}-assemblees.csv", header, rows)
 
 
 @get("/{cooperative:str}/assemblies/new", include_in_schema=False)

@@ -10,8 +10,8 @@ from litestar.params import FromPath, FromQuery
 
 from tenants.notices import notices, path_of, read_all_notices, read_notice, sentence_of
 from tenants.platform.forms import Done, Nothing
-from tenants.platform.web import PAGE_LENGTH, decode_cursor, encode_cursor
-from tenants.platform.words import _, ngettext
+from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
+from tenants.platform.words import _, local, ngettext
 from tenants.visit import Visit
 
 
@@ -34,6 +34,24 @@ async def notices_page(visit: NamedDependency[Visit], after: FromQuery[str] = ""
         notices=[(one, sentence_of(one), path_of(one, slug=visit.slug)) for one in shown],
         after=encode_cursor(shown[-1].id) if len(found) > PAGE_LENGTH else "",
     )
+
+
+@get("/{cooperative:str}/notices.csv", include_in_schema=False)
+async def notices_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download all of the reader's notices."""
+    found = await notices(visit.db, actor=visit.actor, limit=None)
+    header = [_("Date"), _("Avis"), _("Lu le"), _("Adresse"), _("Identifiant")]
+    rows = [
+        (
+            local(one.created_at).isoformat(timespec="seconds"),
+            sentence_of(one),
+            local(one.read_at).isoformat(timespec="seconds") if one.read_at else "",
+            path_of(one, slug=visit.slug),
+            str(one.id),
+        )
+        for one in found
+    ]
+    return csv_response(f"{visit.slug}-avis.csv", header, rows)
 
 
 @post("/{cooperative:str}/notices/{notice_id:uuid}/read", include_in_schema=False)

@@ -47,13 +47,15 @@ async def _list(visit: Visit, form: Form[Any], after: str = "") -> Response[str]
 
 @get("/{cooperative:str}/letters.csv", include_in_schema=False)
 async def letters_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
-    """Download the list of letters, those to be posted first."""
+    """Download who waits for a letter, then the letters, those to be posted first."""
+    waiting = await letters_to_write(visit.db, actor=visit.actor, limit=None)
     found = [
         *await paper_letters(visit.db, actor=visit.actor, limit=None),
         *await paper_letters(visit.db, actor=visit.actor, sent=True, limit=None),
     ]
     header = [_("Référence"), _("Nom"), _("Écrite le"), _("Imprimée le"), _("Postée le"), _("Identifiant")]
-    rows = [
+    rows = [("", one.name, "", "", "", "") for one in waiting]
+    rows += [
         (
             letter.reference,
             name,

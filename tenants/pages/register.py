@@ -7,7 +7,8 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from tenants.platform.web import PAGE_LENGTH, decode_cursor, encode_cursor
+from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
+from tenants.platform.words import _, local
 from tenants.register import FORMAT, RegisterLine, published, register_lines, sentence_of
 from tenants.roles import ROLE_TITLES
 from tenants.visit import Visit
@@ -65,6 +66,24 @@ async def register_file(visit: NamedDependency[Visit]) -> Response[bytes]:
         media_type="application/json",
         headers={"content-disposition": f'attachment; filename="{visit.slug}-register.json"'},
     )
+
+
+@get("/{cooperative:str}/register.csv", include_in_schema=False)
+async def register_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download the register as a table to read, newest line first; what can be checked is the JSON."""
+    lines = await register_lines(visit.db, tenant_id=visit.here.tenant_id, limit=None)
+    header = [_("Ligne"), _("Date"), _("Décision"), _("Mandat"), _("Empreinte")]
+    rows = [
+        (
+            line.seq,
+            local(line.at).isoformat(timespec="seconds"),
+            sentence_of(line),
+            _(ROLE_TITLES[role]) if (role := line.facts.get("role")) in ROLE_TITLES else "",
+            line.hash.hex(),
+        )
+        for line in lines
+    ]
+    return csv_response(f"{visit.slug}-registre.csv", header, rows)
 
 
 def file_of(visit: Visit, newest_first: Any) -> RegisterFile:

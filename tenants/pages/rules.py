@@ -4,6 +4,8 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from tenants.platform.web import csv_response
+from tenants.platform.words import _, local
 from tenants.rules_shown import shown_history, shown_rules
 from tenants.visit import Visit
 
@@ -13,6 +15,25 @@ async def rules_page(visit: NamedDependency[Visit]) -> Response[str]:
     """Show every rule with its value, since when, and by which decision."""
     rules = await shown_rules(visit.db, tenant_id=visit.here.tenant_id, profile=visit.here.legal_profile)
     return visit.page("tenants/rules.html", rules=rules)
+
+
+@get("/{cooperative:str}/rules.csv", include_in_schema=False)
+async def rules_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download every rule with its value in words, since when, and the line of the register that says so."""
+    rules = await shown_rules(visit.db, tenant_id=visit.here.tenant_id, profile=visit.here.legal_profile)
+    header = [_("Règle"), _("Valeur"), _("Depuis"), _("Ligne du registre"), _("À venir"), _("Nom")]
+    rows = [
+        (
+            rule.title,
+            rule.in_force.said if rule.in_force else "",
+            local(rule.in_force.since).date().isoformat() if rule.in_force else "",
+            rule.in_force.register_seq if rule.in_force else None,
+            f"{rule.coming.said} ({local(rule.coming.since).date().isoformat()})" if rule.coming else "",
+            rule.name,
+        )
+        for rule in rules
+    ]
+    return csv_response(f"{visit.slug}-regles.csv", header, rows)
 
 
 @get("/{cooperative:str}/rules/{name:str}", include_in_schema=False)

@@ -11,7 +11,8 @@ from litestar.params import FromPath
 from tenants.platform.errors import Refusal
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.inputs import LINE_PATTERN, OptionalLine
-from tenants.platform.words import N_, _
+from tenants.platform.web import csv_response
+from tenants.platform.words import N_, _, local
 from tenants.second_factors import is_enrolled, must_show_code
 from tenants.tokens import DAYS_MAX, NAME_LENGTH, SCOPES, api_tokens, create_api_token, revoke_api_token
 from tenants.visit import Visit
@@ -32,6 +33,34 @@ class NewToken(msgspec.Struct, frozen=True):
 async def tokens_page(visit: NamedDependency[Visit]) -> Response[str]:
     """List my tokens, and offer to make one."""
     return await show(visit, visit.blank_form(NewToken, days="90"))
+
+
+@get("/{cooperative:str}/tokens.csv", include_in_schema=False)
+async def tokens_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download the list of my tokens, which holds no secret."""
+    header = [
+        _("Nom"),
+        _("Début"),
+        _("Portées"),
+        _("Créé le"),
+        _("Finit le"),
+        _("Dernier usage"),
+        _("Identifiant"),
+    ]
+    rows = [
+        (
+            one.name,
+            one.prefix,
+            " ".join(one.scopes),
+            *(
+                local(at).isoformat(timespec="seconds") if at else ""
+                for at in (one.created_at, one.expires_at, one.last_used_at)
+            ),
+            str(one.id),
+        )
+        for one in await api_tokens(visit.db, actor=visit.actor)
+    ]
+    return csv_response(f"{visit.slug}-jetons.csv", header, rows)
 
 
 async def show(visit: Visit, form: Form[Any], secret: str = "") -> Response[str]:

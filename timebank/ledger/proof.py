@@ -155,7 +155,7 @@ async def prove_ledger(db: AsyncSession, *, actor: Actor) -> Proof:
     return proof
 
 
-async def proofs(db: AsyncSession, *, actor: Actor, limit: int = 30) -> Sequence[Proof]:
+async def proofs(db: AsyncSession, *, actor: Actor, limit: int | None = 30) -> Sequence[Proof]:
     """The last proofs, newest first, for the treasurer and the managers."""
     actor.must_hold(Role.TREASURER, Role.MANAGER)
     query = select(Proof).where(Proof.tenant_id == actor.tenant_id).order_by(Proof.id.desc()).limit(limit)

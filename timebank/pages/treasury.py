@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 from tenants.actors import Role
 from tenants.platform.forms import Done, Nothing
 from tenants.platform.web import csv_response, decode_cursor, encode_cursor
-from tenants.platform.words import N_, _
+from tenants.platform.words import N_, _, local
 from tenants.visit import Visit
 from timebank.ledger.proof import proof_differences, proofs, prove_ledger
 from timebank.treasury import ACCOUNTS_ON_A_PAGE, circulation, member_balances
@@ -50,7 +50,35 @@ async def prove(visit: NamedDependency[Visit]) -> Response[Any]:
 async def proof_page(visit: NamedDependency[Visit], proof_id: FromPath[UUID]) -> Response[str]:
     """Show what a proof found."""
     differences = await proof_differences(visit.db, actor=visit.actor, proof_id=proof_id)
-    return visit.page("timebank/proof.html", differences=differences, words=WHAT_DIFFERS)
+    return visit.page("timebank/proof.html", differences=differences, words=WHAT_DIFFERS, proof_id=proof_id)
+
+
+@get("/{cooperative:str}/treasury/proofs.csv", include_in_schema=False)
+async def proofs_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
+    """Download every proof of the ledger, the last first."""
+    header = [_("Date"), _("Comptes"), _("Mouvements"), _("Différences"), _("Identifiant")]
+    rows = [
+        (
+            local(one.proved_at).isoformat(timespec="seconds"),
+            one.accounts,
+            one.transfers,
+            one.differences,
+            str(one.id),
+        )
+        for one in await proofs(visit.db, actor=visit.actor, limit=None)
+    ]
+    return csv_response(f"{visit.slug}-preuves.csv", header, rows)
+
+
+@get("/{cooperative:str}/treasury/proofs/{proof_id:uuid}/differences.csv", include_in_schema=False)
+async def differences_csv(visit: NamedDependency[Visit], proof_id: FromPath[UUID]) -> Response[bytes]:
+    """Download what a proof found to differ."""
+    header = [_("Quoi"), _("Compte"), _("Attendu"), _("Trouvé")]
+    rows = [
+        (_(WHAT_DIFFERS[one.what]), str(one.account_id or ""), one.expected, one.found)
+        for one in await proof_differences(visit.db, actor=visit.actor, proof_id=proof_id)
+    ]
+    return csv_response(f"{visit.slug}-differences.csv", header, rows)
 
 
 @get("/{cooperative:str}/treasury/accounts.csv", include_in_schema=False)
@@ -91,4 +119,4 @@ async def _page(visit: Visit, after: str) -> Response[str]:
     )
 
 
-PAGES = [treasury_page, prove, proof_page, accounts_csv]
+PAGES = [treasury_page, prove, proof_page, proofs_csv, differences_csv, accounts_csv]
