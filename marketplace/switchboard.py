@@ -207,19 +207,25 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         item(_("Délégations"), f"{home}/delegations"),
         item(_("Assemblées"), f"{home}/assemblies"),
     ]
+    charges = []
+    if visit.holds("manager"):
+        charges += [
+            item(_("Demandes d'adhésion"), f"{home}/join-requests"),
+            item(_("Invitations"), f"{home}/invitations"),
+            item(_("Membres sans ordinateur"), f"{home}/offline-members"),
+        ]
     if visit.holds("mediator"):
-        affairs.append(item(_("Désaccords"), f"{home}/disputes"))
-        affairs.append(item(_("Signalements"), f"{home}/reports"))
+        charges += [
+            item(_("Désaccords"), f"{home}/disputes"),
+            item(_("Signalements"), f"{home}/reports"),
+        ]
     if visit.holds("treasurer", "manager"):
-        affairs += [
+        charges += [
             item(_("Trésorerie"), f"{home}/treasury"),
             item(_("Emménager"), f"{home}/imports"),
         ]
     if visit.holds("manager"):
-        affairs += [
-            item(_("Invitations"), f"{home}/invitations"),
-            item(_("Membres sans ordinateur"), f"{home}/offline-members"),
-            item(_("Demandes d'adhésion"), f"{home}/join-requests"),
+        charges += [
             item(_("Compétences"), f"{home}/skills"),
             item(_("Paramètres"), f"{home}/settings"),
         ]
@@ -229,6 +235,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         item(_("Mes heures"), f"{home}/hours"),
         item(_("Membres"), f"{home}/members"),
         item(_("Coopérative"), f"{home}/rules", *affairs),
+        *([item(_("Gestion"), charges[0].path, *charges)] if charges else []),
     ]
 
 
