@@ -215,7 +215,7 @@ holds(
             "mission_id": N_("Mission"),
             "author_id": N_("Par"),
             "subject_id": N_("À propos de"),
-            "verdict": N_("Avis"),
+            "verdict": N_("Appréciation"),
             "words": N_("En quelques mots"),
             "answer": N_("Réponse"),
         },

@@ -53,6 +53,7 @@ from tenants.events import (
     MailLinkRequested,
     MandatesDue,
     MemberInvited,
+    MemberJoined,
     MemberLeft,
     MembershipErased,
     NoticesGiven,
@@ -78,7 +79,7 @@ from timebank.api import API as TIMEBANK_API
 from timebank.correspondence import prove_nightly, tell_receivers, tell_treasurers
 from timebank.events import HoldsExpired, LedgerDiffered, ProofDue, TransfersPosted
 from timebank.pages import PAGES as TIMEBANK_PAGES
-from timebank.starting_gifts import StartingGiftsDue, give_starting_gifts
+from timebank.starting_gifts import StartingGiftsDue, give_starting_gifts, welcome_newcomer
 from timebank.transfer_desk import open_desk
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     missions.MissionDisputed: (tell.tell_of_dispute,),
     missions.StatementAdded: (tell.tell_of_statement,),
     missions.DisputeDecided: (tell.tell_of_decision,),
+    MemberJoined: (welcome_newcomer,),
     MemberLeft: (withdraw_what_was_theirs,),
     missions.MessageWritten: (voices.tell_of_message,),
     missions.ReviewsRevealed: (voices.tell_of_reviews,),

@@ -106,7 +106,7 @@ async def _member(visit: Visit, membership_id: UUID, form: Form[Any], after: str
 async def member_reviews_csv(visit: NamedDependency[Visit], membership_id: FromPath[UUID]) -> Response[bytes]:
     """Download them."""
     found = await member_reviews(visit.db, actor=visit.actor, membership_id=membership_id, limit=CSV_AT_MOST)
-    header = [_("Date"), _("Par"), _("Avis"), _("En quelques mots"), _("Réponse")]
+    header = [_("Date"), _("Par"), _("Appréciation"), _("En quelques mots"), _("Réponse")]
     rows = [
         (
             one.written_at.date(),
