@@ -3,9 +3,9 @@
 Each floor declares its own at import. This file must never read the database, nor know of a reader.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -89,12 +89,21 @@ class NoticeKind:
 
     @property
     def example(self) -> str:
-        """Its sentence without facts, in the reader's language, for the page on which one chooses."""
-        return re.sub(r"{\w+}", "…", _(self.sentence))
+        """Its sentence with invented facts, in the reader's language, for the page on which one chooses."""
+        return _(self.sentence, **{name: _invented(name) for name in missing({}, self.sentence)})
 
     def missing(self, facts: Mapping[str, Any]) -> set[str]:
         """The placeholders for which there is no fact."""
         return missing(facts, self.sentence, self.path)
+
+
+def _invented(name: str) -> Any:
+    noon = datetime.now(UTC).replace(hour=11, minute=0, second=0, microsecond=0) + timedelta(days=7)
+    if name.endswith("_on"):
+        return noon.date()
+    if name.endswith("_at"):
+        return noon
+    return 150 if name.endswith("_minutes") else 3
 
 
 KINDS: Final[dict[str, NoticeKind]] = {}
