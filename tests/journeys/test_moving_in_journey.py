@@ -40,7 +40,7 @@ async def test_a_cooperative_moves_in_from_timeoverflow(
         files[name].write_text(content.replace("{slug}", coop.slug), encoding="utf-8")
     async with visitor(coop.manager) as page:
         await page.goto(f"/{coop.slug}")
-        await page.locator("summary").filter(has_text="Coopérative").click()
+        await page.locator("summary").filter(has_text="Gestion").click()
         await page.get_by_role("link", name="Emménager").first.click()
         await fits(page)
         await shoot(page, "imports-empty")
