@@ -12,9 +12,11 @@ from litestar import Litestar, Router
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import select
 
-# Declares what every table knows about people; what can be imported.
+# Declares the words of the audit trail; what every table knows about people; what can be imported.
+import marketplace.audit_words
 import marketplace.holdings  # noqa: F401
 import tenants.member_imports  # noqa: F401
+import timebank.audit_words
 import timebank.exchange_imports  # noqa: F401
 from marketplace import correspondence as tell
 from marketplace import events as missions

@@ -11,8 +11,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from tenants.audit import AuditEntry, audit_actions, audit_entries
+from tenants.audit_words import said_action, said_facts
 from tenants.names import display_names
-from tenants.platform.entries import read_day
+from tenants.platform.entries import fold, read_day
 from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
 from tenants.platform.words import _
 from tenants.visit import Visit
@@ -52,9 +53,12 @@ async def audit_page(
     typed: dict[str, str] = msgspec.to_builtins(narrow)
     return visit.page(
         "tenants/audit.html",
-        entries=[(one, _facts(one)) for one in shown],
+        entries=[(one, said_action(one.action), said_facts(one.facts)) for one in shown],
         names=await _names(visit, shown),
-        actions=[(one, one) for one in await audit_actions(visit.db, actor=visit.actor)],
+        actions=sorted(
+            ((one, said_action(one)) for one in await audit_actions(visit.db, actor=visit.actor)),
+            key=lambda pair: fold(pair[1]),
+        ),
         filters=visit.blank_form(AuditFilter, **typed),
         narrowed=narrow != AuditFilter(),
         query="".join(f"{name}={quote(value)}&" for name, value in sorted(typed.items()) if value),
