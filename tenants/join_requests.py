@@ -50,6 +50,8 @@ LINK_GOOD_FOR: Final = timedelta(days=3)
 WAITS_FOR: Final = timedelta(days=90)
 
 REQUESTS_BY_EMAIL: Final = Limit("join_request_by_email", attempts=3, seconds=3600, guards_secret=True)
+# Over all cooperatives: nobody fills a mailbox by asking at many doors.
+REQUESTS_BY_MAILBOX: Final = Limit("join_request_by_mailbox", attempts=6, seconds=3600, guards_secret=True)
 REQUESTS_BY_ADDRESS: Final = Limit("join_request_by_address", attempts=10, seconds=3600, guards_secret=True)
 
 declare_notices(
@@ -178,12 +180,13 @@ async def ask_to_join(
     """Write a request down and have a link mailed; nobody reads it before that link is pressed.
 
     Asked twice, the newer words stand. The answer never depends on who is known. Raises JoinRequestsClosed,
-    NoSuchTerritory; TooManyAttempts after 3 requests for one mailbox or 10 from one network address in an hour.
+    NoSuchTerritory; TooManyAttempts after 3 requests for one mailbox (6 in all cooperatives) or 10 from one network address in an hour.
     """
     await _must_be_open(db, tenant_id, territory)
     email = plain_email(email)
     await throttle.attempt(REQUESTS_BY_ADDRESS, subscriber_of(address))
     await throttle.attempt(REQUESTS_BY_EMAIL, f"{tenant_id} {email}")
+    await throttle.attempt(REQUESTS_BY_MAILBOX, email)
     words = {
         "display_name": display_name,
         "message": message,
@@ -299,7 +302,10 @@ async def confirm_join_request(db: AsyncSession, *, tenant_id: CooperativeId, to
             **words,
         )
         .on_conflict_do_update(
-            index_elements=["tenant_id", "email"], index_where=text("state = 'waiting'"), set_=words
+            # Whoever holds the mailbox now asks: not the person who once asked under it and has moved on.
+            index_elements=["tenant_id", "email"],
+            index_where=text("state = 'waiting'"),
+            set_={**words, "person_id": None},
         )
         .returning(JoinRequest, text("xmax = 0 AS is_new"))
     )

@@ -76,6 +76,17 @@ class WrongCurrentPassword(Refusal):
     default_field = "current_password"
 
 
+class ComeByMail(Refusal):
+    """The person has no password, and this sign-in did not come from their mailbox a moment ago."""
+
+    status = 403
+    code = "come_by_mail"
+    message = N_(
+        "Vous n'avez pas de mot de passe : pour que nous sachions que c'est vous, déconnectez-vous et revenez "
+        "par un lien reçu par courriel."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What is known of an e-mail address before its person has shown who they are."""
@@ -178,9 +189,8 @@ async def change_password(
 ) -> int:
     """Set the password and sign every other browser out; return how many there were.
 
-    The current one is asked for, unless there is none or this sign-in came from the mailbox within 20
-    minutes, and always a fresh ``code`` of the second factor, if they have one. Raises WrongCurrentPassword,
-    CodeNeeded, WrongCode, PasswordTooShort, PasswordTooEasy (on ``new_password``), and TooManyAttempts, for a
+    The current one is asked for, unless this sign-in came from the mailbox within 20 minutes, and always a fresh
+    ``code`` of the second factor, if they have one. Raises WrongCurrentPassword, ComeByMail, CodeNeeded, WrongCode, PasswordTooShort, PasswordTooEasy (on ``new_password``), and TooManyAttempts, for a
     browser left open must not become a place to guess the password at leisure.
     """
     person = await must_be_themselves(
@@ -214,12 +224,13 @@ async def must_be_themselves(
     """Make sure that the person is still at this browser: they came by mail just now, or know their password.
 
     Whoever has a second factor shows a fresh code as well. Returns who they are. Raises WrongCurrentPassword,
-    CodeNeeded, WrongCode, TooManyAttempts.
+    ComeByMail, CodeNeeded, WrongCode, TooManyAttempts.
     """
     person = await me(db, person_id=person_id)
-    if person.password_hash and not await came_by_mail_just_now(
-        db, person_id=person_id, sign_in_id=sign_in_id
-    ):
+    if not await came_by_mail_just_now(db, person_id=person_id, sign_in_id=sign_in_id):
+        if not person.password_hash:
+            # Else whoever finds a browser left open could take the account, or lock its owner out of it.
+            raise ComeByMail
         await throttle.attempt(PASSWORDS_BY_EMAIL, person.email)
         if not current_password or not await is_password(current_password, person.password_hash):
             raise WrongCurrentPassword
