@@ -22,6 +22,7 @@ from marketplace import rulebooks  # noqa: F401  # Every floor's kinds of regist
 from marketplace.archives.contents import (
     ANEW,
     FORMAT,
+    INSTEAD,
     LEDGER,
     LONGEST_LINE,
     LONGEST_MANIFEST,
@@ -40,9 +41,10 @@ from marketplace.archives.contents import (
 from marketplace.archives.departure import Report
 from tenants import audit
 from tenants.actors import Actor
-from tenants.cooperatives import RESERVED_SLUGS, SLUG
+from tenants.cooperatives import RESERVED_SLUGS, SLUG, check_place, cooperative_of
 from tenants.founding import SlugUnfit
 from tenants.platform.database import Database
+from tenants.platform.errors import Refusal
 from tenants.platform.ids import CooperativeId
 from tenants.platform.processes import CannotRun
 from tenants.platform.settings import Settings
@@ -208,9 +210,12 @@ async def _without_triggers(db: AsyncSession) -> None:
 async def _load(db: AsyncSession, archive: Archive, table: Table, tenant_id: UUID) -> int:
     columns = columns_of(table)
     anew = ANEW.get(table.name, {})
+    # What is left out at departure is left out once more: whoever forges an archive has not left it out.
+    instead = INSTEAD.get(table.name, {})
+    values = [*(instead.get(name, name) for name in columns), *anew.values()]
     statement = text(
         f"INSERT INTO {table.name} (tenant_id, {', '.join([*columns, *anew])}) "  # noqa: S608 (our own names)
-        f"SELECT :tenant, {', '.join([*columns, *anew.values()])} "
+        f"SELECT :tenant, {', '.join(values)} "
         f"FROM jsonb_populate_recordset(NULL::{table.name}, CAST(:rows AS jsonb))"
     )
     loaded, batch, size = 0, [], 0
@@ -250,6 +255,13 @@ async def _insert(db: AsyncSession, statement: Any, tenant_id: UUID, batch: list
 
 async def _must_hold_together(db: AsyncSession, manifest: Manifest, tenant_id: CooperativeId) -> None:
     """References, rules, register and ledger. Raises ArchiveRefused, and the transaction is undone."""
+    here = await cooperative_of(db, tenant_id=tenant_id)
+    try:
+        # The clock asks all cooperatives at once what time it is there: one bad zone would stop it for everybody.
+        check_place(here.territory, here.time_zone)
+    except Refusal as refusal:
+        message = f"The cooperative lies where no place is known: {here.territory}, {here.time_zone}."
+        raise ArchiveRefused(message) from refusal
     if broken := await _broken_references(db, tenant_id):
         message = f"The archive refers to what it does not hold: {broken}."
         raise ArchiveRefused(message)

@@ -50,9 +50,7 @@ INSTEAD: Final = {
 
 # Secrets that are drawn anew on arrival.
 ANEW: Final = {
-    "notice_habits": {
-        "digest_key": "decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')"
-    },
+    "notice_habits": {"digest_key": "decode(replace(gen_random_uuid()::text, '-', ''), 'hex')"},
 }
 
 LEDGER: Final = text("""

@@ -392,6 +392,10 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
         first_row("missions", tenant_id="018f0000-0000-7000-8000-000000000003"),
         "columns",
     ),
+    "a place where it is no time, which would stop the clock of all": (
+        first_row("cooperatives", time_zone="Europe/Atlantide"),
+        "no place is known",
+    ),
     "a way out of the folder": (put("../../etc/cron.d/x", b"* * * * * root true\n"), "exactly the files"),
     "a table of people": (put("tables/people.jsonl", b"{}\n"), "exactly the files"),
     "a file that is missing": (drop(file_of("notices")), "exactly the files"),
@@ -407,6 +411,23 @@ async def test_an_archive_forged_with_its_fingerprint_is_refused_whole(
     with pytest.raises(ArchiveRefused, match=reason):
         await moved.bring(path, made)
     await nothing_arrived(moved, elsewhere)
+
+
+async def test_a_forged_archive_has_nothing_mailed_and_no_address_half_taken(
+    moved: Moved, elsewhere: Database
+) -> None:
+    """What departure takes out is taken out on arrival too, whatever somebody wrote back into the file."""
+
+    def change(files: dict[str, bytes]) -> None:
+        first_row("notices", mailed_at=None)(files)
+        half = {"new_contact_email": "a@b.example", "new_contact_email_hash": "\\x" + "00" * 32}
+        first_row("memberships", **half, new_contact_email_until="2099-01-01T00:00:00+00:00")(files)
+
+    await moved.bring(*moved.altered(change))
+    async with elsewhere.begin(tenant=moved.home.tenant_id) as db:
+        assert await db.scalar(text("SELECT count(*) FROM notices WHERE mailed_at IS NULL")) == 0
+        taken = text("SELECT count(*) FROM memberships WHERE num_nonnulls(new_contact_email, person_id) > 0")
+        assert await db.scalar(taken) == 0
 
 
 def test_a_file_that_unpacks_to_more_than_it_says_is_cut_off(moved: Moved) -> None:
