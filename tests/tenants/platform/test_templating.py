@@ -63,6 +63,9 @@ class AVisit:
         ),
     )
 
+    def address(self, language: str = "") -> str:
+        return f"https://coop.example{self.path}" + (f"?lang={language}" if language else "")
+
 
 def page(content: str, **context: Any) -> str:
     """Render a page that extends the layout, as every floor's templates do."""
@@ -103,6 +106,8 @@ def test_an_asset_is_addressed_by_its_content() -> None:
 
 # --- Every template of every floor -----------------------------------------------------------------------
 
+# Opened from somebody's own disk, never served as a page.
+FILES = {"archive.html"}
 TEMPLATES = sorted(path for folder in TEMPLATE_DIRECTORIES for path in folder.rglob("*.html"))
 
 
@@ -111,7 +116,8 @@ def test_no_template_needs_what_the_content_policy_forbids(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert not re.search(r"\sstyle\s*=", source), "style attributes are blocked"
     assert not re.search(r"\son[a-z]+\s*=\s*[\"']", source), "inline handlers are blocked"
-    assert not re.search(r"<style|<script(?![^>]*\bsrc=)", source), "inline style and script are blocked"
+    if path.name not in FILES:
+        assert not re.search(r"<style|<script(?![^>]*\bsrc=)", source), "inline style and script are blocked"
     assert not re.search(r"\|\s*safe\b", source), "the safe filter defeats escaping"
     assert "javascript:" not in source
 
