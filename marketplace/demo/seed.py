@@ -22,6 +22,7 @@ from marketplace.demo.persona import Persona
 from marketplace.demo.rade import RADE
 from marketplace.demo.road import Cast
 from marketplace.demo.story import Somebody, Story, set_type
+from marketplace.demo.trades import tell_trades
 from marketplace.demo.vercors import VERCORS
 from marketplace.expiries import expire_missions
 from marketplace.skills import add_skill
@@ -58,6 +59,8 @@ async def seed(settings: Settings) -> list[Persona]:
                 cast, lead=leads[1], answers=story.people[2].name, mediator=_holder(story, Role.MEDIATOR)
             )
             tell_care(cast, _holder(story, Role.STEWARD))
+            async with database.begin(tenant=cast.calendar.tenant_id) as db:
+                await tell_trades(db, cast)
             await cast.calendar.live(database)
             casts.append(cast)
         calendars = [cast.calendar for cast in casts]
