@@ -10,7 +10,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
@@ -106,13 +106,14 @@ async def _rows(db: AsyncSession, one: Holding, me: UUID, tenant: UUID | None) -
 _NAMES: Final = text("""
     SELECT id, display_name FROM memberships WHERE tenant_id = :tenant AND id = ANY (:ids)
     UNION ALL SELECT id, title FROM missions WHERE tenant_id = :tenant AND id = ANY (:ids)
+    UNION ALL SELECT id, name FROM skills WHERE tenant_id = :tenant AND id = ANY (:ids)
 """).bindparams(bindparam("ids", type_=ARRAY(Uuid())))
 
 
 async def _names(
     db: AsyncSession, rows: Sequence[Mapping[str, Any]], tenant: UUID | None
 ) -> Mapping[UUID, str]:
-    """What the ids in these rows are called: members and missions, which one could see."""
+    """What the ids in these rows are called: members, missions and skills, which one could see."""
     ids = {value for row in rows for name, value in row.items() if isinstance(value, UUID) and name != "id"}
     if not ids or tenant is None:
         return {}
@@ -154,6 +155,8 @@ def _say(value: object, words: Mapping[Any, str] | None) -> str:
             said = moment(value)
         case date():
             said = short_day(value)
+        case time():
+            said = value.isoformat("minutes")
         case Range():
             said = " – ".join(short_day(end) for end in (value.lower, value.upper) if end)
         case list() | tuple():
@@ -172,6 +175,8 @@ def _plain(value: object) -> object:
             return value.astimezone(UTC).isoformat()
         case date():
             return value.isoformat()
+        case time():
+            return value.isoformat("minutes")
         case Range():
             return [_plain(value.lower), _plain(value.upper)]
         case Enum():

@@ -12,9 +12,11 @@ from tenants.assemblies import Held, Resolution
 from tenants.assembly_records import record_assembly
 from tenants.invitations import invite_member
 from tenants.platform.database import Database
+from tenants.profiles import Audience
 from tenants.tokens import SCOPES
 from tests import factories
 from tests.factories import Founded, Member
+from tests.lived_with import act_for_others, come_and_go, tell_of_oneself, work_together
 from tests.marketplace import stories
 from timebank.exchanges import post_transfer
 from timebank.gifts import give
@@ -45,12 +47,17 @@ async def live_in(database: Database, home: Founded) -> Member:
         await ask_pot(
             db, actor=other.actor, purpose=PotPurpose.HOME, words="Le toit fuit", asked_minutes=HOUR
         )
-        await add_skill(db, actor=simone.actor, name="Menuiserie")
+        skill = await add_skill(db, actor=simone.actor, name="Menuiserie")
         await invite_member(
             db, actor=home.manager.actor, email=f"neuve@{home.slug}.example", display_name="Nina Neuve"
         )
         await prove_ledger(db, actor=simone.actor)
         await _assembly(database, simone)
+    await tell_of_oneself(database, simone, skill.id, Audience.PARTNERS)
+    await tell_of_oneself(database, bidder, skill.id, Audience.PUBLIC)
+    await work_together(database, scene)
+    await act_for_others(database, scene)
+    await come_and_go(database, scene)
     return simone
 
 

@@ -21,6 +21,7 @@ from tenants.platform.words import use_locale
 from tests import factories
 from tests.conftest import OpenAs
 from tests.factories import Member
+from tests.lived_in import live_in
 from tests.marketplace import stories
 from tests.tenants.conftest import Browser, Client
 
@@ -62,6 +63,16 @@ async def test_the_archive_holds_what_one_did_and_who_with_and_nobodys_balance(d
     assert str(mission)
     others = await taken(database, scene.other)
     assert not {"transfers", "agreements", "disputes"} & {name.split("/")[-1][:-5] for name in others}
+
+
+async def test_who_used_everything_there_is_gets_their_archive(database: Database) -> None:
+    coop = await factories.found_cooperative(database)
+    simone = await live_in(database, coop)
+    mine = await taken(database, simone)
+    [habit] = json.loads(mine[f"{coop.slug}/notice_habits.json"])
+    assert (habit["quiet_from"], habit["quiet_until"]) == ("21:00", "08:00")
+    assert "21:00" in mine[f"{coop.slug}/notice_habits.csv"]
+    assert "Menuiserie" in mine[f"{coop.slug}/member_skills.json"]
 
 
 async def test_the_archive_is_in_ones_language_and_one_membership_may_be_taken_alone(
