@@ -10,12 +10,11 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, and_, delete, func, select
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, and_, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.agreements import Agreement
 from marketplace.skills import Skill, SkillState, UnknownSkill
 from tenants.actors import Actor
 from tenants.memberships import Membership, member
@@ -150,21 +149,21 @@ async def _skills_of(db: AsyncSession, tenant_id: UUID, membership_id: UUID) -> 
     return [ShownSkill(skill_id=row.skill_id, name=row.name, level=row.level, note=row.note) for row in rows]
 
 
+# The "people I work with" of a profile: those with whom one has or had an agreement.
+PARTNERS: Final = """
+    SELECT provider_id AS id FROM agreements WHERE tenant_id = :tenant AND payer_id = :me
+    UNION
+    SELECT payer_id FROM agreements WHERE tenant_id = :tenant AND provider_id = :me
+"""
+_PARTNERS_AMONG: Final = text(f"SELECT id FROM ({PARTNERS}) partner WHERE id = ANY(:others)")  # noqa: S608 (our words)
+
+
 async def partners_among(
     db: AsyncSession, tenant_id: UUID, member_id: UUID, others: Sequence[UUID]
 ) -> set[UUID]:
-    """Of these members, those with whom one has or had an agreement: the "people I work with" of a profile."""
-    agreed = Agreement.tenant_id == tenant_id
-    found = await db.execute(
-        select(Agreement.provider_id)
-        .where(agreed, Agreement.payer_id == member_id, Agreement.provider_id.in_(others))
-        .union(
-            select(Agreement.payer_id).where(
-                agreed, Agreement.provider_id == member_id, Agreement.payer_id.in_(others)
-            )
-        )
-    )
-    return set(found.scalars())
+    """Of these members, those with whom one has or had an agreement."""
+    given = {"tenant": tenant_id, "me": member_id, "others": list(others)}
+    return set((await db.execute(_PARTNERS_AMONG, given)).scalars())
 
 
 declare_partners(partners_among)

@@ -212,6 +212,13 @@ def may_see(shown: Any, field: str, standing: Standing) -> bool:
     return standing >= _NEEDED[audience_of(shown, field)]
 
 
+def seen_sql(field: str, standing: str) -> str:
+    """``may_see`` as SQL about a membership ``m``, ``standing`` being SQL too: for a search, which must not find more."""
+    unchosen = f"CASE WHEN m.shares_contact THEN 'members' ELSE '{FIELD_AUDIENCES[field]}' END"
+    needed = " ".join(f"WHEN '{audience}' THEN {least:d}" for audience, least in _NEEDED.items())
+    return f"({standing} >= CASE coalesce(m.{field}_audience, {unchosen}) {needed} END)"
+
+
 def visible_profile(shown: Any, standing: Standing, *, manages: bool = False) -> VisibleProfile:
     """Return the profile of a membership as a reader of this standing sees it: the gate.
 

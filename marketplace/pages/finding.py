@@ -1,8 +1,7 @@
 """The list of missions, which is where one searches them: words, filters with counts, and the same as CSV."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
-from urllib.parse import urlencode
+from typing import Final
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -10,11 +9,11 @@ from litestar.params import FromQuery
 
 from marketplace.mission_states import STATE_NAMES, MissionState
 from marketplace.mission_terms import KIND_TITLES, PLACE_TITLES, MissionKind, MissionPlace
+from marketplace.pages.facets import Chip, Choice, Facet, count_of, path_of, territories
 from marketplace.pages.mission_sheet import STATE_TONES, reader_of
 from marketplace.saved_searches import TELLING_TITLES, Telling
 from marketplace.search import (
     COUNTED,
-    REGIONS,
     Found,
     HoursRange,
     MissionSearch,
@@ -24,7 +23,7 @@ from marketplace.search import (
 )
 from tenants.platform.forms import Form
 from tenants.platform.inputs import decode_fields
-from tenants.platform.territories import TERRITORIES, territory_name
+from tenants.platform.territories import territory_name
 from tenants.platform.web import PAGE_LENGTH, csv_response
 from tenants.platform.words import N_, _
 from tenants.visit import Visit
@@ -53,28 +52,6 @@ KIND_FACETS: Final = {MissionKind.REQUEST: N_("Demandes"), MissionKind.OFFER: N_
 SHOWN_SKILLS: Final = 12
 
 
-class Choice(NamedTuple):
-    """One way to narrow what is listed: its words, how many would be left, and where it leads."""
-
-    label: str
-    left: str
-    path: str
-
-
-class Facet(NamedTuple):
-    """The choices of one kind that are still open."""
-
-    title: str
-    choices: list[Choice]
-
-
-class Chip(NamedTuple):
-    """Something that the list is narrowed to, and the address without it."""
-
-    label: str
-    path: str
-
-
 def asked_in(visit: Visit) -> dict[str, str]:
     """What the address asks for."""
     return {name: visit.request.query_params.get(name, "") for name in FIELDS}
@@ -100,12 +77,12 @@ async def missions_page(visit: NamedDependency[Visit], after: FromQuery[str] = "
         headline=_headline(found, asked),
         asked=asked,
         query=query,
-        following=_path(query, after=found.next) if found.next else "",
+        following=path_of(query, after=found.next) if found.next else "",
         first_page=not after,
         chips=chips_of(query, asked, found),
         facets=[] if after else facets_of(query, asked, found, member=visit.member is not None),
-        by_best=_path(query, order="") if asked.q else "",
-        by_date=_path(query, order=Order.NEWEST.value) if asked.q else "",
+        by_best=path_of(query, order="") if asked.q else "",
+        by_date=path_of(query, order=Order.NEWEST.value) if asked.q else "",
         filters=Form(MissionSearch, typed),
         saving=Form(MissionSearch, {"name": described(asked, found), "telling": Telling.DIGEST.value}),
         tellings=[(one.value, _(title)) for one, title in TELLING_TITLES.items()],
@@ -149,15 +126,6 @@ async def missions_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
 # --- What the page says of a search ------------------------------------------------------------------------
 
 
-def _path(query: Mapping[str, str], **changes: str) -> str:
-    """The address of this list with these changes; an empty value takes a field out."""
-    return "?" + urlencode({name: value for name, value in {**query, **changes}.items() if value})
-
-
-def _count(n: int, *, more: bool) -> str:
-    return f"{n}+" if more else str(n)
-
-
 def _headline(found: Found, asked: MissionSearch) -> str:
     if found.total >= COUNTED:
         return _("Plus de {count} missions ; les plus récentes sont comptées", count=COUNTED)
@@ -179,7 +147,7 @@ def chips_of(query: Mapping[str, str], asked: MissionSearch, found: Found) -> li
         "state": _(STATE_NAMES[asked.state]).capitalize() if asked.state else "",
         "mine": _("Les miennes") if asked.mine else "",
     }
-    return [Chip(label, _path(query, **{name: ""})) for name, label in labels.items() if label]
+    return [Chip(label, path_of(query, **{name: ""})) for name, label in labels.items() if label]
 
 
 def described(asked: MissionSearch, found: Found) -> str:
@@ -195,12 +163,12 @@ def facets_of(query: Mapping[str, str], asked: MissionSearch, found: Found, *, m
 
     def choices(name: str, options: Iterable[tuple[str, str, int]]) -> list[Choice]:
         return [
-            Choice(label, _count(n, more=more), _path(query, **{name: value}))
+            Choice(label, count_of(n, more=more), path_of(query, **{name: value}))
             for value, label, n in options
             if n
         ]
 
-    facets = [_territories(query, asked, counts, more=more)]
+    facets = [] if asked.territory else [territories(query, asked.region, counts, more=more)]
     if not asked.kind:
         kinds = [(one.value, _(title), counts.get(f"k{one.value}", 0)) for one, title in KIND_FACETS.items()]
         facets.append(Facet(_("Sens"), choices("kind", kinds)))
@@ -221,39 +189,11 @@ def facets_of(query: Mapping[str, str], asked: MissionSearch, found: Found, *, m
     if member and not asked.state:
         many = sum(found.states.values()) >= COUNTED
         states = [
-            Choice(_(STATE_NAMES[one]).capitalize(), _count(n, more=many), _path(query, state=one.value))
+            Choice(_(STATE_NAMES[one]).capitalize(), count_of(n, more=many), path_of(query, state=one.value))
             for one in LISTED_STATES
             if (n := found.states.get(one.value, 0)) and (one is not MissionState.OPEN or asked.mine)
         ]
         facets.append(Facet(_("État"), states))
     if member and not asked.mine:
-        facets.append(Facet(_("Qui"), [Choice(_("Les miennes"), "", _path(query, mine="1"))]))
+        facets.append(Facet(_("Qui"), [Choice(_("Les miennes"), "", path_of(query, mine="1"))]))
     return [facet for facet in facets if facet.choices]
-
-
-def _territories(
-    query: Mapping[str, str], asked: MissionSearch, counts: Mapping[str, int], *, more: bool
-) -> Facet:
-    """France's régions; inside one, its départements."""
-    if asked.territory:
-        return Facet(_("Territoire"), [])
-    by_code = {one.code: counts.get(f"t{one.code}", 0) for one in TERRITORIES.values()}
-    if asked.region:
-        inside = [
-            (one.name, by_code[one.code], _path(query, territory=one.code))
-            for one in TERRITORIES.values()
-            if one.region == asked.region
-        ]
-    else:
-        inside = [
-            (
-                region,
-                sum(by_code[one.code] for one in TERRITORIES.values() if one.region == region),
-                _path(query, region=region),
-            )
-            for region in REGIONS
-        ]
-    ordered = sorted(inside, key=lambda one: (-one[1], one[0]))
-    return Facet(
-        _("Territoire"), [Choice(name, _count(n, more=more), path) for name, n, path in ordered if n]
-    )

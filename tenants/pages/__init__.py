@@ -57,8 +57,6 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     account.set_password,
     account.ask_email_change,
     account.revoke,
-    members.members_page,
-    members.members_csv,
     silences.silent_page,
     silences.silent_csv,
     members.member_page,

@@ -1,4 +1,4 @@
-"""The directory: who is a member, what they say of themselves, and the manager's hold on a membership."""
+"""A member's page: what they say of themselves, and the manager's hold on a membership. The list of all is a search."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
@@ -7,34 +7,28 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from tenants.mandates import mandates_in_force
 from tenants.memberships import (
     DISPLAY_NAME_LENGTH,
     Membership,
-    MembershipState,
-    count_members,
     member,
-    members,
     public_member,
     reinstate_member,
     suspend_member,
 )
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.inputs import LINE_PATTERN
-from tenants.platform.territories import territory_name
-from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
-from tenants.platform.words import N_, _
+from tenants.platform.web import encode_cursor
+from tenants.platform.words import _
 from tenants.profiles import (
     LANGUAGE_NAMES,
     REACH_TITLES,
     WEEKDAY_NAMES,
     Standing,
-    VisibleProfile,
     standings,
     visible_profile,
-    visible_profiles,
 )
 from tenants.roles import ROLE_TITLES
 from tenants.visit import Visit
@@ -42,80 +36,10 @@ from tenants.visit import Visit
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=DISPLAY_NAME_LENGTH, pattern=LINE_PATTERN)]
 """How somebody is called in a cooperative."""
 
-STATE_TITLES: Final = {
-    MembershipState.ACTIVE: N_("Membres actifs"),
-    MembershipState.SUSPENDED: N_("Membres suspendus"),
-    MembershipState.LEFT: N_("Anciens membres"),
-}
-
-
-class Search(msgspec.Struct, frozen=True):
-    """What narrows the directory."""
-
-    search: str = ""
-    standing: str = ""
-
-
-@get("/{cooperative:str}/members", include_in_schema=False)
-async def members_page(
-    visit: NamedDependency[Visit],
-    search: FromQuery[str] = "",
-    standing: FromQuery[str] = "",
-    after: FromQuery[str] = "",
-) -> Response[str]:
-    """List members by name, a page at a time."""
-    chosen = MembershipState(standing) if standing in STATE_TITLES else MembershipState.ACTIVE
-    found = await members(
-        visit.db,
-        actor=visit.actor,
-        state=chosen,
-        search=search.strip()[:DISPLAY_NAME_LENGTH],
-        after=decode_cursor(after, (str, UUID)),
-        limit=PAGE_LENGTH + 1,
-    )
-    shown = found[:PAGE_LENGTH]
-    return visit.page(
-        "tenants/members.html",
-        members=shown,
-        profiles=await visible_profiles(visit.db, actor=visit.actor, shown=shown),
-        total=await count_members(visit.db, tenant_id=visit.here.tenant_id),
-        filters=visit.blank_form(Search, search=search, standing=standing),
-        states=[(str(one), _(title)) for one, title in STATE_TITLES.items()],
-        after=cursor_of(shown[-1]) if len(found) > PAGE_LENGTH else "",
-    )
-
 
 def cursor_of(last: Membership) -> str:
     """The ``after`` of the page that follows this member."""
     return encode_cursor(last.sort_name, last.id)
-
-
-@get("/{cooperative:str}/members.csv", include_in_schema=False)
-async def members_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
-    """Download the whole directory; a manager's."""
-    found = await members(visit.db, actor=visit.actor, limit=None)
-    profiles = await visible_profiles(visit.db, actor=visit.actor, shown=found)
-    header = [
-        _("Nom"), _("Courriel"), _("Téléphone"), _("Territoire"), _("Langues parlées"), _("Minutes par semaine"),
-        _("Jours où je suis libre"), _("Membre depuis"), _("Identifiant"),
-    ]  # fmt: skip
-    rows = [_csv_row(one, profiles[one.id]) for one in found]
-    return csv_response(f"{visit.slug}-members.csv", header, rows)
-
-
-def _csv_row(one: Membership, seen: VisibleProfile) -> tuple[object, ...]:
-    free = seen.availability
-    return (
-        one.display_name,
-        seen.contact_email,
-        seen.contact_phone,
-        territory_name(seen.territory) if seen.territory else "",
-        ", ".join(_(LANGUAGE_NAMES[code]) for code in seen.languages or ()),
-        free.weekly_minutes if free else None,
-        ", ".join(_(WEEKDAY_NAMES[day]) for day in free.free_days) if free else "",
-        one.joined_at.date().isoformat() if one.joined_at else "",
-        one.id,
-    )
 
 
 @get("/{cooperative:str}/members/{membership_id:uuid}", include_in_schema=False)

@@ -213,7 +213,7 @@ async def test_what_was_typed_comes_back_as_text(browser: Browser, filled: Fille
         await member.post(f"/{slug}/profile", data={"display_name": SCRIPT * 3, "contact_email": SCRIPT}),
         await browser().post("/sign-in", data={"email": SCRIPT, "password": SCRIPT, "next": SCRIPT}),
         await browser().get("/sign-in", params={"next": f"/{SCRIPT}"}),
-        await member.get(f"/{slug}/members", params={"search": SCRIPT}),
+        await member.get(f"/{slug}/members", params={"q": SCRIPT}),
         await member.get(f"/{slug}/hours/give", params={"search": SCRIPT}),
         await member.get(f"/{slug}/audit", params={"action": SCRIPT, "member": SCRIPT}),
         await member.get(f"/{slug}/missions", params={"skill": SCRIPT, "territory": SCRIPT, "state": SCRIPT}),

@@ -155,7 +155,7 @@ async def test_the_log_holds_no_secret_and_nobody_s_address(
                         headers={"authorization": f"Bearer {token}"},
                     )
                 await client.get(
-                    f"/{scene.home.slug}/members", params={"search": scene.plain.email, "after": "é"}
+                    f"/{scene.home.slug}/members", params={"q": scene.plain.email, "after": "é"}
                 )
         finally:
             server.terminate()

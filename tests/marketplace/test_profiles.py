@@ -79,11 +79,11 @@ async def everything_read(
 ) -> str:
     """All that this reader finds of the member, on every road."""
     client, slug = browser(reader), shown.slug
-    paths = ["/members", f"/members/{shown.id}", "/members?search=badis", "/members.csv", "/missions"]
+    paths = ["/members", f"/members/{shown.id}", "/members?q=badis", "/members.csv", "/missions"]
     found = [(await client.get(f"/{slug}{path}")).text for path in paths]
     if reader:
         program = bearer(await factories.api_token(database, reader, "profile:read", "missions:read"))
-        asked = ("members", f"members/{shown.id}", f"members/{shown.id}/skills", "me", "missions")
+        asked = ("members", "members/search?q=badis", f"members/{shown.id}", f"members/{shown.id}/skills", "me", "missions")
         found += [(await program.get(f"/{slug}/{path}")).text for path in asked]
     return re.sub(r"<option[^>]*>[^<]*</option>", "", "\n".join(found))
 
