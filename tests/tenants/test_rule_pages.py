@@ -309,19 +309,19 @@ async def test_the_trail_is_filtered_and_downloaded_by_managers_and_treasurers(
     await record(browser(coop.manager), coop.slug)
     client = browser(treasurer)
     page = main_of(await client.get(f"/{coop.slug}/treasury/audit"))
-    assert "tenants:assembly:recorded" in page
+    assert "Assemblée enregistrée" in page
     assert coop.manager.name in page
     narrowed = main_of(
         await client.get(
             f"/{coop.slug}/treasury/audit", params={"action": "tenants:assembly:recorded", "since": "oops"}
         )
     )
-    assert "<code>tenants:assembly:recorded</code>" in narrowed
-    assert "<code>tenants:assembly:corrected</code>" not in narrowed
+    assert ">Assemblée enregistrée</th>" in narrowed
+    assert ">Compte rendu d’assemblée corrigé</th>" not in narrowed
     nothing = main_of(await client.get(f"/{coop.slug}/treasury/audit", params={"until": "2020-01-01"}))
     assert "Rien de tel" in nothing
     by_me = await client.get(f"/{coop.slug}/treasury/audit", params={"member": str(treasurer.id)})
-    assert "<code>tenants:assembly:recorded</code>" not in main_of(by_me)
+    assert ">Assemblée enregistrée</th>" not in main_of(by_me)
     file = await client.get(f"/{coop.slug}/treasury/audit.csv", params={"action": "tenants:assembly"})
     rows = file.content.decode("utf-8-sig").splitlines()
     assert rows[0] == "Date;Par;Action;Objet;Faits"
