@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants import audit
 from tenants.actors import Actor
-from tenants.platform.errors import Refusal
+from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.words import N_
 from tenants.rulebook import at
 from timebank.ledger.accounts import Account, AccountKind, Unit, hours_account_of, pot_of, system_account_id
@@ -112,11 +112,13 @@ class Closing:
 
 
 async def how_it_closes(db: AsyncSession, *, tenant_id: UUID, membership_id: UUID) -> Closing:
-    """What would become of this member's balance, as it stands now."""
+    """What would become of this member's balance, as it stands now. Raises NotFound for who has no account."""
     query = select(Account.id, Account.balance, Account.held).where(
         Account.tenant_id == tenant_id, Account.id.in_([hours_account_of(membership_id), pot_of(tenant_id)])
     )
     stand = {row.id: (row.balance, row.held) for row in await db.execute(query)}
+    if hours_account_of(membership_id) not in stand:
+        raise NotFound
     return await _closing(db, tenant_id, membership_id, stand)
 
 

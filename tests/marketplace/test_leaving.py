@@ -22,6 +22,7 @@ from tests.conftest import OpenAs
 from tests.factories import Founded, Member
 from tests.marketplace import stories, team_stories
 from tests.marketplace.stories import HOUR, balance, village
+from tests.tenants.conftest import Browser
 from timebank.closings import PotCannotCover, RepayFirst, SpendFirst, Treatment, WriteOffMissing
 from timebank.exchanges import post_transfer
 from timebank.gifts import give
@@ -317,3 +318,13 @@ async def test_a_member_leaves_while_their_team_is_taken_and_one_of_them_is_too_
         else:
             await stories.deliver(database, scene.lead, mission, 100)
             await stories.confirm(database, scene.client, mission)
+
+
+async def test_what_ends_is_shown_of_members_who_have_an_account_and_of_nobody_else(
+    database: Database, browser: Browser
+) -> None:
+    coop, ana, _bo = await coop_of_two(database)
+    manager = browser(coop.manager)
+    assert (await manager.get(f"/{coop.slug}/members/{ana.id}/end")).status_code == 200
+    for unknown in (ana.person_id, coop.tenant_id, (await factories.found_cooperative(database)).manager.id):
+        assert (await manager.get(f"/{coop.slug}/members/{unknown}/end")).status_code == 404
