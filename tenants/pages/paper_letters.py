@@ -54,7 +54,7 @@ async def letters_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
         *await paper_letters(visit.db, actor=visit.actor, sent=True, limit=None),
     ]
     header = [_("Référence"), _("Nom"), _("Écrite le"), _("Imprimée le"), _("Postée le"), _("Identifiant")]
-    rows = [("", one.name, "", "", "", "") for one in waiting]
+    rows: list[tuple[object, ...]] = [("", one.name, "", "", "", "") for one in waiting]
     rows += [
         (
             letter.reference,
