@@ -26,6 +26,7 @@ from tenants.memberships import (
     StateUnfit,
     leave_cooperative,
     lock_member,
+    member,
 )
 from tenants.platform.errors import NotAllowed, Refusal
 from tenants.platform.words import N_
@@ -85,10 +86,11 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def leaving(db: AsyncSession, *, actor: Actor, membership_id: UUID | None = None) -> Leaving:
-    """Say what leaving would meet: for oneself, or for a manager about another member."""
+    """Say what leaving would meet: for oneself, or for a manager about another member. Raises NotFound."""
     whose = membership_id or actor.member
     if whose != actor.membership_id:
         actor.must_hold(Role.MANAGER)
+        await member(db, actor=actor, membership_id=whose)
     obstacles = await in_the_way(db, tenant_id=actor.tenant_id, membership_id=whose)
     closing = await how_it_closes(db, tenant_id=actor.tenant_id, membership_id=whose)
     missions, bids = await _goes_along(db, actor.tenant_id, whose)
