@@ -4,7 +4,6 @@ A new operation is walked without being named here. Only the listed public ones 
 the test says what their answers must leave out.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +15,7 @@ from sqlalchemy import text
 from tenants.actors import Role
 from tenants.platform.database import Database
 from tenants.tokens import SCOPES
+from tests.addresses import PARAMETER, Ids, every_address, ids_of
 from tests.conftest import OpenAs
 from tests.factories import Founded, Member, api_token, found_cooperative, give_mandate, join_member
 from tests.running import Running
@@ -30,6 +30,7 @@ PUBLIC_OPERATIONS = {
     "register",
     "rule_history",
     "rules",
+    "search_missions",
 }
 REFUSED = {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}
 
@@ -42,7 +43,7 @@ class Two:
     member: Member
     intruder: Member
     intruder_token: str
-    ids: dict[str, list[UUID]]
+    ids: Ids
     public_mission: UUID
 
 
@@ -62,34 +63,6 @@ async def two(database: Database, db_as: OpenAs) -> Two:
             text("SELECT id FROM missions WHERE visibility = 'public' AND state = 'open'")
         )
     return Two(home, member, intruder, token, await ids_of(db_as, home), public.scalars().one())
-
-
-async def ids_of(db_as: OpenAs, home: Founded) -> dict[str, list[UUID]]:
-    """Every id of the first cooperative, by table."""
-    async with db_as("postgres") as db:
-        tables = (
-            (
-                await db.execute(
-                    text("""
-                SELECT c.relname FROM pg_class c
-                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-                  AND has_table_privilege(c.oid, 'SELECT')
-                  AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid
-                       AND (a.attname = 'tenant_id' OR a.attname = 'id' AND a.atttypid = 'uuid'::regtype)) = 2
-                """)
-                )
-            )
-            .scalars()
-            .all()
-        )
-        found: dict[str, list[UUID]] = {}
-        for table in tables:
-            rows = await db.execute(
-                text(f'SELECT id FROM "{table}" WHERE tenant_id = :tenant ORDER BY id LIMIT 3'),
-                {"tenant": home.tenant_id},
-            )
-            found[table] = list(rows.scalars())
-    return found
 
 
 async def _operations(client: httpx.AsyncClient) -> list[tuple[str, str, dict[str, Any]]]:
@@ -112,6 +85,17 @@ async def test_the_walk_has_something_of_every_kind_to_try(two: Two) -> None:
         "mandates",
         "notices",
         "api_tokens",
+        "amendments",
+        "delegations",
+        "imports",
+        "join_requests",
+        "messages",
+        "paper_letters",
+        "reports",
+        "reviews",
+        "saved_searches",
+        "third_party_entries",
+        "write_offs",
     ):
         assert two.ids[table], f"the lived-in cooperative has no {table}"
 
@@ -119,18 +103,13 @@ async def test_the_walk_has_something_of_every_kind_to_try(two: Two) -> None:
 async def test_an_intruder_gets_nothing_but_refusals_from_every_operation(
     two: Two, archipel: Running
 ) -> None:
-    every_id = [str(found) for ids in two.ids.values() for found in ids]
     tried = 0
     async with httpx.AsyncClient(base_url=archipel.base_url, timeout=30) as client:
         for method, path, operation in await _operations(client):
             name = operation["operationId"]
             if "{cooperative}" not in path or name in PUBLIC_OPERATIONS:
                 continue
-            parameters = set(re.findall(r"{([^}]+)}", path)) - {"cooperative"}
-            for value in every_id if parameters else [""]:
-                filled = path.replace("{cooperative}", two.home.slug)
-                for parameter in parameters:
-                    filled = filled.replace(f"{{{parameter}}}", value)
+            for filled in every_address(path.replace("{cooperative}", two.home.slug), two.ids):
                 answer = await client.request(
                     method,
                     filled,
@@ -152,7 +131,6 @@ async def test_an_intruder_gets_nothing_but_refusals_from_every_operation(
 
 async def test_an_intruder_with_a_cookie_gets_nothing_either(two: Two, archipel: Running) -> None:
     """The cookie is good everywhere, so here the membership decides."""
-    every_id = [str(found) for ids in two.ids.values() for found in ids]
     headers = {"origin": archipel.base_url, "sec-fetch-site": "same-origin"}
     async with httpx.AsyncClient(base_url=archipel.base_url, timeout=30, headers=headers) as client:
         client.cookies.set("archipel_sign_in", two.intruder.token)
@@ -160,11 +138,7 @@ async def test_an_intruder_with_a_cookie_gets_nothing_either(two: Two, archipel:
             name = operation["operationId"]
             if "{cooperative}" not in path or name in PUBLIC_OPERATIONS:
                 continue
-            parameters = set(re.findall(r"{([^}]+)}", path)) - {"cooperative"}
-            for value in every_id if parameters else [""]:
-                filled = path.replace("{cooperative}", two.home.slug)
-                for parameter in parameters:
-                    filled = filled.replace(f"{{{parameter}}}", value)
+            for filled in every_address(path.replace("{cooperative}", two.home.slug), two.ids):
                 answer = await client.request(method, filled, json={} if method != "get" else None)
                 assert answer.status_code in REFUSED, (name, filled, answer.status_code, answer.text[:200])
                 assert two.member.email not in answer.text
@@ -175,25 +149,21 @@ async def test_one_s_own_cooperative_does_not_open_the_other_s_rows(two: Two, ar
     """The same ids, asked under the intruder's own cooperative, where every mandate is theirs."""
     async with httpx.AsyncClient(base_url=archipel.base_url, timeout=30) as client:
         for method, path, operation in await _operations(client):
-            parameters = set(re.findall(r"{([^}]+)}", path)) - {"cooperative"}
-            if "{cooperative}" not in path or len(parameters) != 1:
+            if "{cooperative}" not in path or not PARAMETER.search(path.replace("{cooperative}", "")):
                 continue
-            for ids in two.ids.values():
-                for value in ids[:1]:
-                    filled = path.replace("{cooperative}", two.intruder.slug)
-                    filled = re.sub(r"{[^}]+}", str(value), filled)
-                    answer = await client.request(
-                        method,
-                        filled,
-                        headers={"authorization": f"Bearer {two.intruder_token}"},
-                        json={} if method != "get" else None,
-                    )
-                    assert answer.status_code in {404, 409, 422, 403, 400}, (
-                        operation["operationId"],
-                        filled,
-                        answer.status_code,
-                        answer.text[:200],
-                    )
+            for filled in every_address(path.replace("{cooperative}", two.intruder.slug), two.ids):
+                answer = await client.request(
+                    method,
+                    filled,
+                    headers={"authorization": f"Bearer {two.intruder_token}"},
+                    json={} if method != "get" else None,
+                )
+                assert answer.status_code in {404, 409, 422, 403, 400}, (
+                    operation["operationId"],
+                    filled,
+                    answer.status_code,
+                    answer.text[:200],
+                )
 
 
 async def test_public_operations_leave_persons_out(two: Two, archipel: Running) -> None:

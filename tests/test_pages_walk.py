@@ -3,9 +3,7 @@
 A new page is walked without being named here, with the ids of a cooperative in which everything happened.
 """
 
-import re
 from dataclasses import dataclass
-from uuid import UUID
 
 import httpx
 import pytest
@@ -14,15 +12,15 @@ from litestar.routes import HTTPRoute
 from marketplace.app import create_app
 from tenants.platform.database import Database
 from tenants.platform.settings import Settings
+from tests.addresses import PARAMETER, Ids, every_address, ids_of
 from tests.conftest import OpenAs
 from tests.factories import Founded, Member, found_cooperative, join_member
 from tests.lived_in import live_in
 from tests.running import Running
-from tests.test_isolation_walk import ids_of
 
 HEAVIEST_PAGE_BYTES = 100_000
-OPENS = {200, 303, 401, 403, 404}
-PARAMETER = re.compile(r"{([^}:]+)(?::[^}]+)?}")
+# 409: a form whose time has passed says so.
+OPENS = {200, 303, 401, 403, 404, 409}
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Scene:
     member: Member
     plain: Member
     stranger: Member
-    ids: dict[str, list[UUID]]
+    ids: Ids
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +54,10 @@ def page_paths(settings: Settings) -> list[str]:
 
 
 def filled(pattern: str, scene: Scene) -> list[str]:
-    """The page's addresses, with each id of the cooperative in turn where the pattern asks for one."""
+    """The page's addresses, with ids of the cooperative where the pattern asks for one."""
     path = pattern.replace("{cooperative}", scene.home.slug)
     path = path.replace("{name}", "timebank.credit_limit_low").replace("{token}", "x" * 43)
-    if not PARAMETER.search(path):
-        return [path]
-    return [PARAMETER.sub(str(one), path) for ids in scene.ids.values() for one in ids[:1]]
+    return every_address(path, scene.ids)
 
 
 @pytest.mark.parametrize(

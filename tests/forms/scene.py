@@ -10,23 +10,15 @@ from marketplace.cancellations import CancellationTerms, propose_cancellation
 from tenants.actors import Role
 from tenants.platform.database import Database
 from tenants.platform.settings import Settings
+from tests.addresses import Ids, ids_of, of_their_kind
 from tests.conftest import OpenAs
 from tests.factories import Founded, Member, found_cooperative, give_mandate, join_member
 from tests.forms.reading import FormRead, read_forms
 from tests.lived_in import live_in
 from tests.marketplace import stories
 from tests.running import Running
-from tests.test_isolation_walk import ids_of
-from tests.test_pages_walk import PARAMETER, page_paths
+from tests.test_pages_walk import page_paths
 
-TABLES = {
-    "mission_id": "missions",
-    "membership_id": "memberships",
-    "assembly_id": "assemblies",
-    "transfer_id": "transfers",
-    "proof_id": "ledger_proofs",
-    "account_id": "accounts",
-}
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -40,8 +32,8 @@ class Scene:
     mediator: Member
     elsewhere: Member
     missions: Mapping[str, UUID]
-    ids: Mapping[str, list[UUID]]
-    foreign_ids: Mapping[str, list[UUID]]
+    ids: Ids
+    foreign_ids: Ids
 
 
 async def set_scene(database: Database, db_as: OpenAs) -> Scene:
@@ -93,18 +85,12 @@ def browser_of(archipel: Running, member: Member | None, language: str = "fr") -
 
 
 def addresses(settings: Settings, scene: Scene) -> list[str]:
-    """Every page of the cooperative, with the missions in every state and some of every other thing."""
+    """Every page of the cooperative, with what there is of every thing."""
     found = []
     for pattern in page_paths(settings):
         path = pattern.replace("{cooperative}", scene.home.slug)
         path = path.replace("{name}", "timebank.credit_limit_low").replace("{token}", "x" * 43)
-        parameter = PARAMETER.search(path)
-        if parameter is None:
-            found.append(path)
-            continue
-        table = TABLES.get(parameter[1], "")
-        some = scene.missions.values() if table == "missions" else scene.ids.get(table, [])
-        found += [PARAMETER.sub(str(one), path) for one in some]
+        found += of_their_kind(path, scene.ids)
     slug = scene.home.slug
     found += [f"/{slug}/hours/{way}?to={scene.home.manager.id}" for way in ("give", "transfer")]
     return [path for path in found if ".csv" not in path and ".json" not in path and path not in LEFT_OUT]
