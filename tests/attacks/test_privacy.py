@@ -154,9 +154,7 @@ async def test_the_log_holds_no_secret_and_nobody_s_address(
                         content=body + scene.plain.email,
                         headers={"authorization": f"Bearer {token}"},
                     )
-                await client.get(
-                    f"/{scene.home.slug}/members", params={"q": scene.plain.email, "after": "é"}
-                )
+                await client.get(f"/{scene.home.slug}/members", params={"q": scene.plain.email, "after": "é"})
         finally:
             server.terminate()
             server.wait(timeout=20)

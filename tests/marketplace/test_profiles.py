@@ -83,7 +83,14 @@ async def everything_read(
     found = [(await client.get(f"/{slug}{path}")).text for path in paths]
     if reader:
         program = bearer(await factories.api_token(database, reader, "profile:read", "missions:read"))
-        asked = ("members", "members/search?q=badis", f"members/{shown.id}", f"members/{shown.id}/skills", "me", "missions")
+        asked = (
+            "members",
+            "members/search?q=badis",
+            f"members/{shown.id}",
+            f"members/{shown.id}/skills",
+            "me",
+            "missions",
+        )
         found += [(await program.get(f"/{slug}/{path}")).text for path in asked]
     return re.sub(r"<option[^>]*>[^<]*</option>", "", "\n".join(found))
 
