@@ -90,7 +90,13 @@ async def test_a_narrow_token_is_refused_by_every_operation_of_another_scope(
     """Every operation of a cooperative, with a token that may only change a profile: reading is another scope."""
     secret = await api_token(database, scene.plain, "profile:write")
     public = PUBLIC_OPERATIONS | {"cooperative", "mission", "skills"}
-    own = {"change_profile", "revoke_api_token", "leave"}
+    own = {
+        "change_notice_preferences",
+        "change_profile",
+        "leave",
+        "remove_member_skill",
+        "revoke_api_token",
+    }
     refused: set[str] = set()
     answered: set[str] = set()
     async with program(archipel, secret) as thief:

@@ -75,6 +75,8 @@ async def test_the_role_of_the_ledger_may_add_and_never_change(database: Databas
             "holds.SELECT",
             "idempotency_keys.INSERT",
             "idempotency_keys.SELECT",
+            "imported_exchanges.INSERT",
+            "imported_exchanges.SELECT",
             "mandates.SELECT",
             "memberships.SELECT",
             "outbox.INSERT",
@@ -100,9 +102,11 @@ async def test_the_functions_of_the_ledger_stay_under_isolation(database: Databa
         rows = (await db.execute(query)).all()
     assert [row.proname for row in rows] == [
         "follow_membership",
+        "lock_accounts",
         "open_cooperative_accounts",
         "open_system_account",
         "post_bearer_transfers",
+        "post_history",
         "post_transfers",
     ]
     assert not any(row.everyone or row.operator for row in rows)
