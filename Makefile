@@ -21,7 +21,7 @@ demo: $(READY)  ## Everything on this machine: make demo PORT=8123 DATA=folder F
 	@$(BIN)/archipel demo --port "$(PORT)" --data "$(DATA)" $(if $(FRESH),--fresh)
 
 test: $(READY)  ## The whole test suite, on servers of its own: make test ARGS="tests/ops -x"
-	@$(BIN)/pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile)
+	@$(BIN)/pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 bench: $(READY)  ## The benchmarks, on servers of their own; writes .bench/latest.json
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -279,7 +279,7 @@ RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT c.slug, c.name, c.territory, c.accent FROM cooperatives c ORDER BY c.name, c.slug LIMIT 200
+    SELECT c.slug, c.name, c.territory, c.accent FROM cooperatives c ORDER BY c.name, c.slug LIMIT 50000
 $$;
 
 -- Notes that a sign-in is in use, which gives it another 30 days. Runs with the caller's rights.

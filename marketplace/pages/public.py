@@ -33,6 +33,10 @@ Sitemap: {base_url}/sitemap.xml
 """
 
 
+# What the protocol of sitemaps allows an index.
+MAPS_MOST = 50_000
+
+
 @get("/{cooperative:str}/feed.atom", include_in_schema=False)
 async def feed(visit: NamedDependency[Visit]) -> Response[bytes]:
     """The newest public missions and decisions, for a feed reader."""
@@ -103,7 +107,7 @@ async def cooperative_map(visit: NamedDependency[Visit]) -> Response[bytes]:
 async def whole_map(visit: NamedDependency[Visit]) -> Response[bytes]:
     """The maps of all cooperatives."""
     base = visit.house.settings.base_url
-    found = await cooperatives_to_visit(visit.db)
+    found = await cooperatives_to_visit(visit.db, limit=MAPS_MOST)
     return _public(site_map_index(f"{base}/{one.slug}/sitemap.xml" for one in found), "application/xml")
 
 

@@ -1,6 +1,7 @@
 """How one wants to be told: one's own choices of notices in the JSON API."""
 
 from datetime import time
+from typing import Annotated
 
 import msgspec
 from litestar import Response
@@ -15,13 +16,16 @@ from tenants.visit import Visit
 
 PREFERENCES = NOTICES + "/preferences"
 
+# Hours and minutes, as "21:30".
+ClockTime = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
 
 class NoticePreferences(msgspec.Struct, frozen=True, kw_only=True):
     """How each kind of notice comes; quiet hours by the clock of the cooperative, null without any."""
 
     deliveries: dict[str, Delivery]
-    quiet_from: time | None
-    quiet_until: time | None
+    quiet_from: ClockTime | None
+    quiet_until: ClockTime | None
     digest: bool
 
 
@@ -29,16 +33,16 @@ class NoticeWishes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What to change: the kinds in ``choices``, and all the rest."""
 
     choices: dict[str, Delivery] = {}
-    quiet_from: time | None = None
-    quiet_until: time | None = None
+    quiet_from: ClockTime | None = None
+    quiet_until: ClockTime | None = None
     digest: bool = True
 
 
 def _shown(found: verbs.Preferences) -> NoticePreferences:
     return NoticePreferences(
         deliveries=dict(found.deliveries),
-        quiet_from=found.quiet_from,
-        quiet_until=found.quiet_until,
+        quiet_from=found.quiet_from.isoformat("minutes") if found.quiet_from else None,
+        quiet_until=found.quiet_until.isoformat("minutes") if found.quiet_until else None,
         digest=found.digest,
     )
 
@@ -62,8 +66,8 @@ async def change_notice_preferences(
             visit.db,
             actor=actor,
             choices=data.choices,
-            quiet_from=data.quiet_from.replace(tzinfo=None) if data.quiet_from else None,
-            quiet_until=data.quiet_until.replace(tzinfo=None) if data.quiet_until else None,
+            quiet_from=time.fromisoformat(data.quiet_from) if data.quiet_from else None,
+            quiet_until=time.fromisoformat(data.quiet_until) if data.quiet_until else None,
             digest=data.digest,
         )
         return _shown(changed)
