@@ -58,10 +58,10 @@ async def test_a_member_asks_the_pot_a_steward_grants_and_notices_are_chosen(
         await page.goto(f"{home}/notices")
         await page.get_by_role("link", name="Choisir mes avis").click()
         await shoot(page, "notice-choices")
-        await page.get_by_label("De", exact=True).select_option("22:00")
+        await page.get_by_label("De (facultatif)", exact=True).select_option("22:00")
         await page.get_by_role("button", name="Enregistrer").click()
         await expect(page.locator("#errors")).to_be_visible()
-        await page.get_by_label("À", exact=True).select_option("07:00")
+        await page.get_by_label("À (facultatif)", exact=True).select_option("07:00")
         await page.get_by_role("button", name="Enregistrer").click()
         await expect(page.get_by_role("status")).to_be_visible()
     async with visitor(scene.author, phone=True) as page:
