@@ -17,7 +17,7 @@ from tenants.visit import Visit
 PREFERENCES = NOTICES + "/preferences"
 
 # Hours and minutes, as "21:30".
-ClockTime = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+ClockTime = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 
 
 class NoticePreferences(msgspec.Struct, frozen=True, kw_only=True):

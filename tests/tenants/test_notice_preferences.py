@@ -369,7 +369,7 @@ async def test_the_api_changes_what_is_named(database: Database, browser: Browse
     assert read == changed.json()
     assert (read["deliveries"]["gift_received"], read["quiet_from"], read["digest"]) == (
         "app",
-        "21:30:00",
+        "21:30",
         True,
     )
     refused = await client.post(path, json={"choices": {"assembly_to_sign": "never"}})
