@@ -4,7 +4,7 @@ This file must never know a page or an operation of ours, but for what the parts
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlalchemy import text
@@ -13,7 +13,7 @@ from tests.conftest import OpenAs
 from tests.factories import Founded
 
 PARAMETER = re.compile(r"{([^}:]+)(?::[^}]+)?}")
-AT_MOST = 12
+AT_MOST = 4
 TABLES = {
     "account_id": "accounts",
     "assembly_id": "assemblies",
@@ -53,8 +53,8 @@ class Ids(dict[str, list[UUID]]):
         return [str(one) for ids in self.values() for one in ids[:1]]
 
 
-async def ids_of(db_as: OpenAs, home: Founded) -> Ids:
-    """Every id of a cooperative (of each table at most AT_MOST, evenly spread over time)."""
+async def ids_of(db_as: OpenAs, home: Founded, always: Collection[UUID] = ()) -> Ids:
+    """The ids of a cooperative: of each table at most AT_MOST, evenly spread over time, and those named in ``always``."""
     found = Ids()
     async with db_as("postgres") as db:
         tables = await db.scalars(
@@ -72,7 +72,8 @@ async def ids_of(db_as: OpenAs, home: Founded) -> Ids:
                 {"tenant": home.tenant_id},
             )
             every = list(rows)
-            found[table] = every[:: len(every) // AT_MOST + 1]
+            some = every[:: len(every) // AT_MOST + 1]
+            found[table] = [one for one in every if one in some or one in always]
         for name, table in OF_MISSIONS.items():
             own = name if name == "thread_id" else "id"
             pairs = await db.execute(

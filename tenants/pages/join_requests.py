@@ -165,7 +165,8 @@ async def show(visit: Visit, form: Form[Any], after: str = "", answered: UUID | 
     return visit.page(
         "tenants/join_requests.html",
         form=form,
-        answered=answered,
+        # Where the request is gone from the page (answered already), what was refused is said above the others.
+        answered=answered if answered in {one.id for one in shown} else None,
         declining=visit.blank_form(Declining),
         requests=shown,
         is_open=await may_ask(visit.db, tenant_id=visit.here.tenant_id),

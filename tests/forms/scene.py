@@ -67,7 +67,7 @@ async def set_scene(database: Database, db_as: OpenAs) -> Scene:
         mediator,
         next_door.manager,
         missions,
-        await ids_of(db_as, home),
+        await ids_of(db_as, home, always=missions.values()),
         await ids_of(db_as, next_door),
     )
 
