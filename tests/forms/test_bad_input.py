@@ -105,11 +105,13 @@ def kept_values(form: FormRead, answer: httpx.Response) -> dict[str, str]:
 
 def not_kept(form: FormRead, typed: str, answer: httpx.Response) -> list[str]:
     """The fields whose text the answer does not hold: in the form, or to be copied where there is no form any more."""
-    if answer.status_code in {409, 422}:
+    if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
         assert 'id="errors"' in answer.text, (form.action, typed, answer.text[-600:])
     kept = kept_values(form, answer)
     if kept:
         return [one.name for one in form.shown if one.written and kept.get(one.name) != typed]
+    if answer.status_code == httpx.codes.CONFLICT:
+        return []  # An earlier value of this walk was taken, and the page has moved on: there is nothing to write.
     words = " " in typed and any(one.written for one in form.shown)
     return [form.action] if words and f'<p class="typed">{escape(typed)}</p>' not in answer.text else []
 
