@@ -86,7 +86,7 @@ async def rows(db_as: OpenAs, scene: Scene) -> Counter[str]:
             f"SELECT '{table}', count(*) FROM \"{table}\" WHERE tenant_id = :tenant" for table in tables
         )
         found = await db.execute(text(counted), {"tenant": scene.home.tenant_id})
-        still = {"outbox", "notices", "notice_mails", "mails", "mission_rounds"}
+        still = {"outbox", "notices", "notice_mails", "mails", "mission_rounds", "member_activity"}
         return Counter({table: count for table, count in found.all() if table not in still})
 
 
