@@ -191,6 +191,10 @@ class Visit:
         """A form without fields, for a verb that needs nothing but a click."""
         return Form(Nothing)
 
+    def sent_to(self, action: str, blank: Form[StructT]) -> Form[StructT]:
+        """The form that was refused at this address, where a page has several of its kind; otherwise the blank one."""
+        return self.refused if self.refused and self.path == action else blank
+
     async def form(self, kind: type[StructT]) -> Form[StructT]:
         """The form that was sent."""
         return await Form.received(self.request, kind)

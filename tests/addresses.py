@@ -54,7 +54,7 @@ class Ids(dict[str, list[UUID]]):
 
 
 async def ids_of(db_as: OpenAs, home: Founded, always: Collection[UUID] = ()) -> Ids:
-    """The ids of a cooperative: of each table at most AT_MOST, evenly spread over time, and those named in ``always``."""
+    """The ids of a cooperative: of each table AT_MOST spread over time, one in every state, and those in ``always``."""
     found = Ids()
     async with db_as("postgres") as db:
         tables = await db.scalars(
@@ -67,12 +67,18 @@ async def ids_of(db_as: OpenAs, home: Founded, always: Collection[UUID] = ()) ->
                 """)
         )
         for table in tables.all():
-            rows = await db.scalars(
-                text(f'SELECT id FROM "{table}" WHERE tenant_id = :tenant ORDER BY id'),
+            rows = await db.execute(
+                text(f"""
+                    SELECT id, to_jsonb(one) ->> 'state' FROM "{table}" AS one WHERE tenant_id = :tenant ORDER BY id
+                    """),
                 {"tenant": home.tenant_id},
             )
-            every = list(rows)
-            some = every[:: len(every) // AT_MOST + 1]
+            states = {row[0]: row[1] for row in rows}
+            every = list(states)
+            some = {
+                *every[:: len(every) // AT_MOST + 1],
+                *{state: one for one, state in states.items()}.values(),
+            }
             found[table] = [one for one in every if one in some or one in always]
         for name, table in OF_MISSIONS.items():
             own = name if name == "thread_id" else "id"

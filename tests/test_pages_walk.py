@@ -38,7 +38,7 @@ async def scene(database: Database, db_as: OpenAs) -> Scene:
     member = await live_in(database, home)
     plain = await join_member(database, home, name="Paul Ordinaire")
     elsewhere = await found_cooperative(database, name="Ailleurs")
-    return Scene(home, member, plain, elsewhere.manager, await ids_of(db_as, home))
+    return Scene(home, member, plain, elsewhere.manager, await ids_of(db_as, home, always=[member.id]))
 
 
 def page_paths(settings: Settings) -> list[str]:

@@ -139,7 +139,8 @@ async def report(
         await report_message(visit.db, actor=visit.actor, message_id=message_id, reason=form.data.reason)
         return Done(_path(visit, mission_id, thread_id), _("La médiation va lire votre signalement."))
 
-    return await visit.submit(form, work, otherwise=lambda: _page(visit, mission_id, thread_id, form))
+    reply = visit.blank_form(NewMessage)
+    return await visit.submit(form, work, otherwise=lambda: _page(visit, mission_id, thread_id, reply))
 
 
 PAGES: Final = (threads_page, threads_csv, thread_page, thread_csv, write, read, report)

@@ -76,10 +76,10 @@ async def member_reviews_page(
     visit: NamedDependency[Visit], membership_id: FromPath[UUID], after: FromQuery[str] = ""
 ) -> Response[str]:
     """Show what others said of a member."""
-    return await _member(visit, membership_id, visit.click, after)
+    return await _member(visit, membership_id, after)
 
 
-async def _member(visit: Visit, membership_id: UUID, form: Form[Any], after: str = "") -> Response[str]:
+async def _member(visit: Visit, membership_id: UUID, after: str = "") -> Response[str]:
     shown = await member(visit.db, actor=visit.actor, membership_id=membership_id)
     found = await member_reviews(
         visit.db,
@@ -91,7 +91,6 @@ async def _member(visit: Visit, membership_id: UUID, form: Form[Any], after: str
     listed = found[:PAGE_LENGTH]
     return visit.page(
         "marketplace/member_reviews.html",
-        form=form,
         shown=shown,
         counts=await review_counts(visit.db, tenant_id=visit.here.tenant_id, membership_id=membership_id),
         reviews=listed,
@@ -130,7 +129,7 @@ async def answer(visit: NamedDependency[Visit], review_id: FromPath[UUID]) -> Re
         await answer_review(visit.db, actor=visit.actor, review_id=review_id, answer=form.data.answer)
         return Done(own, _("Votre réponse est publiée sous l'avis."))
 
-    return await visit.submit(form, work, otherwise=lambda: _member(visit, visit.actor.member, form))
+    return await visit.submit(form, work, otherwise=lambda: _member(visit, visit.actor.member))
 
 
 @post(REVIEW + "/report", include_in_schema=False)
@@ -145,7 +144,7 @@ async def report(visit: NamedDependency[Visit], review_id: FromPath[UUID]) -> Re
             _("La médiation va lire votre signalement."),
         )
 
-    return await visit.submit(form, work, otherwise=lambda: _member(visit, visit.actor.member, form))
+    return await visit.submit(form, work, otherwise=lambda: _member(visit, visit.actor.member))
 
 
 # --- Reports, for the mediators ----------------------------------------------------------------------------
@@ -154,15 +153,15 @@ async def report(visit: NamedDependency[Visit], review_id: FromPath[UUID]) -> Re
 @get(HERE + "/reports", include_in_schema=False)
 async def reports_page(visit: NamedDependency[Visit], after: FromQuery[str] = "") -> Response[str]:
     """List what was reported."""
-    return await _reports(visit, visit.blank_form(NewDecision), after)
+    return await _reports(visit, after)
 
 
-async def _reports(visit: Visit, form: Form[Any], after: str = "") -> Response[str]:
+async def _reports(visit: Visit, after: str = "") -> Response[str]:
     found = await reports(visit.db, actor=visit.actor, before=before_of(after), limit=PAGE_LENGTH + 1)
     shown = found[:PAGE_LENGTH]
     return visit.page(
         "marketplace/reports.html",
-        form=form,
+        form=visit.blank_form(NewDecision),
         reports=shown,
         older=encode_cursor(shown[-1].id) if len(found) > PAGE_LENGTH else "",
     )
@@ -196,7 +195,7 @@ async def decide(visit: NamedDependency[Visit], report_id: FromPath[UUID]) -> Re
         await decide_report(visit.db, actor=visit.actor, report_id=report_id, **form.fields())
         return Done(f"/{visit.slug}/reports", _("Votre décision est enregistrée."))
 
-    return await visit.submit(form, work, otherwise=lambda: _reports(visit, form))
+    return await visit.submit(form, work, otherwise=lambda: _reports(visit))
 
 
 # --- On a member's page ------------------------------------------------------------------------------------

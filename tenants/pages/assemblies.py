@@ -215,9 +215,8 @@ async def show_assembly(
     assembly_id: UUID,
     *,
     form: Form[ResolutionForm] | None = None,
-    refused: Form[VersionForm] | None = None,
 ) -> Response[str]:
-    """Show an assembly, with a resolution being typed or with what was refused."""
+    """Show an assembly, perhaps with a resolution being typed."""
     recorded = await _find(visit, assembly_id)
     found = recorded.assembly
     signed = {signature.membership_id for signature in recorded.signatures}
@@ -247,7 +246,6 @@ async def show_assembly(
         ],
         form=form
         or visit.blank_form(ResolutionForm, votes_abstain="0", majority=Majority.MORE_THAN_HALF.value),
-        refused=refused,
     )
 
 

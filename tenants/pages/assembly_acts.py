@@ -60,7 +60,7 @@ async def unresolve(visit: NamedDependency[Visit], assembly_id: FromPath[UUID]) 
         )
         return Done(assembly_path(visit, assembly_id), _("Décision retirée."))
 
-    return await visit.submit(form, work, otherwise=lambda: show_assembly(visit, assembly_id, refused=form))
+    return await visit.submit(form, work, otherwise=lambda: show_assembly(visit, assembly_id))
 
 
 @post("/{cooperative:str}/assemblies/{assembly_id:uuid}/sign", include_in_schema=False)
@@ -80,7 +80,7 @@ async def sign(visit: NamedDependency[Visit], assembly_id: FromPath[UUID]) -> Re
             return Done(assembly_path(visit, assembly_id), _("Signé. Les règles changent comme décidé."))
         return Done(assembly_path(visit, assembly_id), _("Signé. Il faut encore une autre personne."))
 
-    return await visit.submit(form, work, otherwise=lambda: show_assembly(visit, assembly_id, refused=form))
+    return await visit.submit(form, work, otherwise=lambda: show_assembly(visit, assembly_id))
 
 
 @post("/{cooperative:str}/assemblies/{assembly_id:uuid}/withdraw", include_in_schema=False)
@@ -94,4 +94,4 @@ async def withdraw(visit: NamedDependency[Visit], assembly_id: FromPath[UUID]) -
         )
         return Done(f"/{visit.slug}/assemblies", _("Compte rendu retiré : rien n'en prendra effet."))
 
-    return await visit.submit(form, work, otherwise=lambda: show_assembly(visit, assembly_id, refused=form))
+    return await visit.submit(form, work, otherwise=lambda: show_assembly(visit, assembly_id))

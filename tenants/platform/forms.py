@@ -64,8 +64,10 @@ class Form(Generic[StructT]):
         self.values: dict[str, str] = dict.fromkeys(names, "") | dict(values or {})
         self.lists: dict[str, Sequence[str]] = dict.fromkeys(names, ()) | dict(lists or {})
         self.errors: dict[str, str] = {}
-        # The macros note each field's label here, so that the summary of errors can name the field.
+        # The macros note each field's label and id here, so that the summary of errors can name the field.
         self.labels: dict[str, str] = {}
+        self.anchors: dict[str, str] = {}
+        self.summed_up = False
         self.once = secrets.token_urlsafe(16)
         self.sent_once = ""
         # Where the first sending led, when the same form comes a second time with other answers.
@@ -105,6 +107,10 @@ class Form(Generic[StructT]):
         """What somebody wrote in a field that the page does not show (any more): once the page is rendered."""
         typed = Typed.of([(name, value) for name, value in self.values.items() if name not in self.labels])
         return typed.texts
+
+    def sum_up(self) -> None:
+        """Note that the page has said above the form what is wrong: it is not to be said twice."""
+        self.summed_up = True
 
     def refuse(self, refusal: Refusal) -> None:
         """Show this refusal on the form: beside its field, or above all of them."""

@@ -13,7 +13,8 @@ from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 from tenants.platform.setting_forms import Network
 
 SIGN_IN_COOKIE: Final = "archipel_sign_in"
-BODY_BYTES_MAX: Final = 256 * 1024
+BODY_BYTES_MAX: Final = 512 * 1024
+"""Enough for our longest form with every field far too long: it is then refused field by field, and nothing typed is lost."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CONTENT_SECURITY_POLICY: Final = (

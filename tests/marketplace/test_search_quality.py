@@ -115,7 +115,8 @@ async def measure(database: Database, scene: Village, queries: Mapping[str, str]
 
 
 @pytest.mark.skipif(
-    not CORPUS.is_file(), reason=f"the corpus is no part of the project: ARCHIPEL_CORPUS ({CORPUS})"
+    not CORPUS.is_file() and "CI" not in os.environ,
+    reason=f"the corpus is no part of the project: ARCHIPEL_CORPUS ({CORPUS}); in CI this would be a failure",
 )
 async def test_french_descriptions_are_found_as_people_ask_for_them(
     database: Database, capsys: pytest.CaptureFixture[str]

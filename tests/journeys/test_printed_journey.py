@@ -1,24 +1,17 @@
 """Statements on paper: a document with a head, its totals and its lines, and nothing of the site around it."""
 
 import re
-import shutil
 
-import httpx
-import pytest
-from playwright.async_api import Route, async_playwright, expect
+from playwright.async_api import expect
 
 from tenants.platform.database import Database
 from tests.factories import join_member
-from tests.journeys.conftest import shoot
+from tests.journeys.conftest import Visitor, shoot
 from tests.marketplace.stories import village
-from tests.tenants.conftest import Browser
 from timebank.exchanges import post_transfer
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt install chromium)")
-async def test_a_statement_is_printed_as_a_document(database: Database, browser: Browser) -> None:
+async def test_a_statement_is_printed_as_a_document(database: Database, visitor: Visitor) -> None:
     scene = await village(database)
     for minutes in range(5, 35):
         helped = await join_member(database, scene.coop, name=f"Voisine {minutes}")
@@ -26,21 +19,9 @@ async def test_a_statement_is_printed_as_a_document(database: Database, browser:
             await post_transfer(
                 db, actor=helped.actor, to=scene.author.id, amount_minutes=minutes, reason="Un coup de main"
             )
-    client = browser(scene.author)
-
-    async def answer(route: Route) -> None:
-        found = await client.get(httpx.URL(route.request.url).raw_path.decode())
-        await route.fulfill(
-            status=found.status_code, body=found.content, content_type=found.headers["content-type"]
-        )
-
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        page = await chromium.new_page(viewport={"width": 690, "height": 1000})
-        await page.route("**/*", answer)
-        await page.goto(f"{client.base_url}/{scene.coop.slug}/hours")
+    async with visitor(scene.author) as page:
+        await page.set_viewport_size({"width": 690, "height": 1000})
+        await page.goto(f"/{scene.coop.slug}/hours")
         await expect(page.locator(".document-head")).to_be_hidden()
         await expect(page.locator(".masthead")).to_be_visible()
         await page.emulate_media(media="print")
@@ -56,5 +37,4 @@ async def test_a_statement_is_printed_as_a_document(database: Database, browser:
         await expect(page.get_by_text("Un coup de main").first).to_be_visible()
         await expect(page.locator("dd:visible", has_text=re.compile(r"9\sh\s45")).first).to_be_visible()
         paper = await page.pdf(prefer_css_page_size=True)
-        await chromium.close()
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) > 1
