@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, text
@@ -29,6 +30,7 @@ from tenants.terms import TermUnfit
 from tests import factories
 from tests.conftest import OpenAs
 
+PARIS = ZoneInfo("Europe/Paris")
 FAR = date(2028, 6, 30)
 
 
@@ -110,7 +112,7 @@ async def test_a_mandate_that_follows_another_is_given_ahead(database: Database)
     async with database.begin(tenant=coop.tenant_id) as db:
         founder = (await db.scalars(select(Mandate))).one()
         assert founder.term.upper is not None
-        day_after = founder.term.upper.date() + timedelta(days=1)
+        day_after = founder.term.upper.astimezone(PARIS).date() + timedelta(days=1)
         await give_mandate(
             db,
             actor=coop.manager.actor,

@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from tenants.platform.database import Database
 from tenants.platform.embedded import Servers
-from tenants.platform.security import SIGN_IN_COOKIE
+from tenants.platform.security import BODY_BYTES_MAX, SIGN_IN_COOKIE
 from tests.conftest import OpenAs
 from tests.factories import Founded, Member, api_token, found_cooperative, join_member
 from tests.running import Running, free_port, start
@@ -343,7 +343,7 @@ async def test_a_key_of_the_greatest_length_is_kept(two: Two) -> None:
 
 
 async def test_a_body_that_is_too_large_is_refused_and_the_line_stays_usable(two: Two) -> None:
-    refused(await two.send(reason="x" * 300_000), 413, "too_large")
+    refused(await two.send(reason="x" * (BODY_BYTES_MAX + 1)), 413, "too_large")
     assert (await two.send()).status_code == 201
 
 
