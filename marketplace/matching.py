@@ -88,7 +88,7 @@ def fit(wanted: Wanted, candidate: Candidate, weights: Weights) -> Fit | None:
     fairness = WHOLE - WHOLE * worked // FULL_WORK_MINUTES
     reasons += where + when
     if candidate.worked_minutes < LITTLE_WORK_MINUTES:
-        reasons.append(_("a eu peu de travail ces trois mois"))
+        reasons.append(_("Peu de travail ces trois derniers mois"))
     return Fit(
         score=skills * weights.skills
         + territory * weights.territory
@@ -112,9 +112,11 @@ def _skills(wanted: Wanted, candidate: Candidate) -> tuple[int, list[str]]:
     able = [one for one in common if candidate.skills[one] is not SkillLevel.LEARNING]
     reasons = []
     if able:
-        reasons.append(_("sait faire {skills}", skills=listing([wanted.skills[one] for one in able])))
+        reasons.append(_("Savoir-faire : {skills}", skills=listing([wanted.skills[one] for one in able])))
     if learning:
-        reasons.append(_("apprend {skills}", skills=listing([wanted.skills[one] for one in learning])))
+        reasons.append(
+            _("En apprentissage : {skills}", skills=listing([wanted.skills[one] for one in learning]))
+        )
     return part, reasons
 
 
@@ -123,16 +125,16 @@ def _territory(wanted: Wanted, candidate: Candidate) -> tuple[int | None, list[s
     remotely = wanted.place is not MissionPlace.ON_SITE and candidate.works_remotely
     here, there = TERRITORIES.get(wanted.territory), TERRITORIES.get(candidate.territory or "")
     if here and there and here.code == there.code:
-        return WHOLE, [_("est à {place}", place=territory_name(there.code))]
+        return WHOLE, [_("Même département : {place}", place=territory_name(there.code))]
     if remotely:
-        return WHOLE, [_("travaille à distance")]
+        return WHOLE, [_("À distance")]
     if wanted.place is MissionPlace.REMOTE:
         return None, []
     if there is None:
         return 0, []
     if here and here.region == there.region and candidate.reach is not Reach.DEPARTMENT:
-        return 60, [_("est dans la région ({place})", place=territory_name(there.code))]
-    return (30, [_("se déplace dans toute la France")]) if candidate.reach is Reach.COUNTRY else (None, [])
+        return 60, [_("Même région : {place}", place=territory_name(there.code))]
+    return (30, [_("Déplacement dans toute la France")]) if candidate.reach is Reach.COUNTRY else (None, [])
 
 
 def _availability(wanted: Wanted, candidate: Candidate) -> tuple[int | None, list[str]]:
@@ -147,7 +149,7 @@ def _availability(wanted: Wanted, candidate: Candidate) -> tuple[int | None, lis
         return None, []
     days = [_(WEEKDAY_NAMES[day]) for day in Weekday if day in candidate.free_days]
     if days:
-        return WHOLE, [_("libre le {days}", days=listing(days))]
+        return WHOLE, [_("Libre : {days}", days=listing(days))]
     if candidate.weekly_minutes:
-        return WHOLE, [_("libre {weekly_minutes} par semaine", weekly_minutes=candidate.weekly_minutes)]
+        return WHOLE, [_("Libre {weekly_minutes} par semaine", weekly_minutes=candidate.weekly_minutes)]
     return WHOLE // 2, []

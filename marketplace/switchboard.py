@@ -226,7 +226,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
     if visit.holds("treasurer", "manager"):
         charges += [
             item(_("Trésorerie"), f"{home}/treasury"),
-            item(_("Emménager"), f"{home}/imports"),
+            item(_("Importer"), f"{home}/imports"),
         ]
     if visit.holds("manager"):
         charges += [

@@ -187,9 +187,9 @@ def _body(base_url: str, row: Any, told: Sequence[Notice]) -> str:
         if listed:
             paragraphs.append(f"{title}\n\n" + "\n".join(_lines(base_url, row.slug, listed)))
     if more := len(told) - shown:
-        paragraphs.append(ngettext("Et {n} autre avis sur le site.", "Et {n} autres avis sur le site.", more))
+        paragraphs.append(ngettext("Et {n} autre notification sur le site.", "Et {n} autres notifications sur le site.", more))
     paragraphs.append(
-        _("Vos avis : {link}", link=f"{home}/notices")
+        _("Vos notifications : {link}", link=f"{home}/notices")
         + "\n"
         + _("Choisir ce qui part par courriel, et quand : {link}", link=f"{home}/notices/preferences")
     )

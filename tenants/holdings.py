@@ -120,7 +120,7 @@ holds(
     ),
     Holding(
         table="notices",
-        title=N_("Mes avis reçus"),
+        title=N_("Mes notifications reçues"),
         mine=("membership_id",),
         exported={
             "created_at": N_("Date"),

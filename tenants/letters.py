@@ -85,7 +85,7 @@ async def mail_contact_confirmation(db: AsyncSession, event: ContactEmailAsked) 
     with use_locale(cooperative.locale, cooperative.time_zone):
         subject = _("{cooperative} : confirmez votre adresse", cooperative=cooperative.name)
         body = _(
-            "Bonjour,\n\nPour recevoir ici vos avis de {cooperative}, ouvrez cette page et appuyez sur le bouton :"
+            "Bonjour,\n\nPour recevoir ici vos notifications de {cooperative}, ouvrez cette page et appuyez sur le bouton :"
             "\n\n{link}\n\nCe lien vaut vingt-quatre heures. Si vous n'avez rien demandé, ignorez ce courriel : "
             "rien ne changera.\n",
             cooperative=cooperative.name,

@@ -199,7 +199,7 @@ async def _send(db: AsyncSession, row: Any) -> bool:
             to_name=row.display_name,
             subject=f"{row.cooperative} – {sentence}",
             text=_(
-                "Bonjour {name},\n\n{sentence}\n{link}\n\nVos avis : {notices}\n"
+                "Bonjour {name},\n\n{sentence}\n{link}\n\nVos notifications : {notices}\n"
                 "Choisir ce qui part par courriel, et quand : {preferences}\n",
                 name=row.display_name,
                 sentence=sentence,

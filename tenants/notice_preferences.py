@@ -69,9 +69,9 @@ class NoticeHabit(Base):
 holds(
     Holding(
         table="notice_choices",
-        title=N_("Avis que j'ai choisis"),
+        title=N_("Notifications que j'ai choisies"),
         mine=("membership_id",),
-        exported={"kind": N_("Avis"), "delivery": N_("Comment")},
+        exported={"kind": N_("Notification"), "delivery": N_("Comment")},
         fate=Fate.DELETED,
     ),
     Holding(
@@ -93,7 +93,7 @@ class UnknownNotice(Refusal):
 
     status = 422
     code = "unknown_notice"
-    message = N_("Aucun avis ne porte le nom « {kind} ».")
+    message = N_("Aucune notification ne porte le nom « {kind} ».")
     default_field = "choices"
 
 
@@ -103,7 +103,7 @@ class NoticeRequired(Refusal):
     status = 422
     code = "notice_required"
     message = N_(
-        "Cet avis vous parvient toujours tout de suite : il touche à votre sécurité, ou à ce que vous devez signer "
+        "Cette notification vous parvient toujours tout de suite : elle touche à votre sécurité, ou à ce que vous devez signer "
         "ou pouvez contester."
     )
     default_field = "choices"

@@ -40,7 +40,7 @@ async def notices_page(visit: NamedDependency[Visit], after: FromQuery[str] = ""
 async def notices_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
     """Download all of the reader's notices."""
     found = await notices(visit.db, actor=visit.actor, limit=None)
-    header = [_("Date"), _("Avis"), _("Lu le"), _("Adresse"), _("Identifiant")]
+    header = [_("Date"), _("Notification"), _("Lu le"), _("Adresse"), _("Identifiant")]
     rows = [
         (
             local(one.created_at).isoformat(timespec="seconds"),
@@ -73,7 +73,7 @@ async def read_all(visit: NamedDependency[Visit]) -> Response[Any]:
 
     async def work() -> Done:
         count = await read_all_notices(visit.db, actor=visit.actor, newest=form.data.newest)
-        said = ngettext("{n} avis marqué comme lu.", "{n} avis marqués comme lus.", count)
+        said = ngettext("{n} notification marquée comme lue.", "{n} notifications marquées comme lues.", count)
         return Done(f"/{visit.slug}/notices", said if count else _("Tout était déjà lu."))
 
     return await visit.submit(form, work, otherwise=lambda: visit.see_other(f"/{visit.slug}/notices"))

@@ -22,7 +22,7 @@ async def test_matching_is_accepted_written_about_and_reviewed(database: Databas
     async with visitor(scene.author) as author, visitor(scene.bidder, phone=True) as bidder:
         await author.goto(f"{home}/missions/{mission}")
         await author.get_by_role("link", name="Qui pourrait le faire").click()
-        await expect(author.locator("main")).to_contain_text("sait faire Relecture")
+        await expect(author.locator("main")).to_contain_text("Savoir-faire : Relecture")
         await shoot(author, "matches")
         await author.get_by_role("button", name="Inviter").click()
         await expect(author.get_by_role("status")).to_contain_text("invitation est envoyée")

@@ -41,7 +41,7 @@ async def test_a_cooperative_moves_in_from_timeoverflow(
     async with visitor(coop.manager) as page:
         await page.goto(f"/{coop.slug}")
         await page.locator("summary").filter(has_text="Gestion").click()
-        await page.get_by_role("link", name="Emménager").first.click()
+        await page.get_by_role("link", name="Importer").first.click()
         await fits(page)
         await shoot(page, "imports-empty")
         await bring(page, coop.slug, "Membres", files["membres-avec-erreurs.csv"])

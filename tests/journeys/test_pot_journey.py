@@ -56,7 +56,7 @@ async def test_a_member_asks_the_pot_a_steward_grants_and_notices_are_chosen(
         await page.goto(f"{home}/pot/requests")
         await expect(page.locator("main")).to_contain_text("accordée")
         await page.goto(f"{home}/notices")
-        await page.get_by_role("link", name="Choisir mes avis").click()
+        await page.get_by_role("link", name="Choisir mes notifications").click()
         await shoot(page, "notice-choices")
         await page.get_by_label("De (facultatif)", exact=True).select_option("22:00")
         await page.get_by_role("button", name="Enregistrer").click()

@@ -218,7 +218,7 @@ async def test_many_digests_go_in_pieces_and_many_lines_are_counted(
     await send(database, coop, settings, post)
     long = next(mail.text for mail in post.sent if mail.to == members[0].email)
     assert long.count("numéro") == LINES_MAX
-    assert "5 autres avis" in long.replace("\N{NO-BREAK SPACE}", " ")
+    assert "5 autres notifications" in long.replace("\N{NO-BREAK SPACE}", " ")
     assert len(members) < MAILS_AT_ONCE
 
 
