@@ -1,0 +1,62 @@
+"""The result of a count: the same shape for every method, with the working that explains it.
+
+``winners`` alone never decides: ask ``elected`` (or ``verdict``), because a tie that nothing breaks has several.
+This file must never count.
+"""
+
+from enum import StrEnum
+from fractions import Fraction
+
+import msgspec
+
+from governance.counting.contest import TieKind
+
+
+class Verdict(StrEnum):
+    """How it ended."""
+
+    DECIDED = "decided"
+    TIED = "tied"
+    NO_MAJORITY = "no_majority"
+    NO_QUORUM = "no_quorum"
+    NO_BALLOTS = "no_ballots"
+
+
+class Tie(msgspec.Struct, frozen=True, kw_only=True):
+    """Options that the ballots do not separate. ``order`` is how they were separated, if they were, best first."""
+
+    options: tuple[str, ...]
+    broken_by: TieKind | None = None
+    order: tuple[str, ...] = ()
+
+
+class Turnout(msgspec.Struct, frozen=True, kw_only=True):
+    """One college, or everybody (``college`` is then empty). ``weight`` is what it counts for in the end."""
+
+    college: str
+    members: int | None
+    cast: int
+    abstained: int
+    weight: Fraction
+    counts: bool
+
+
+class Working(msgspec.Struct, frozen=True, kw_only=True, tag_field="method"):
+    """What led to the result; each method has its own."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The result. ``ranking`` is in tiers, best first; ``trace`` is the hash of all of it and of what was counted."""
+
+    verdict: Verdict
+    winners: tuple[str, ...]
+    ranking: tuple[tuple[str, ...], ...]
+    ties: tuple[Tie, ...]
+    turnout: tuple[Turnout, ...]
+    working: Working
+    trace: str = ""
+
+    @property
+    def elected(self) -> str | None:
+        """The one winner, where there is one."""
+        return self.winners[0] if self.verdict is Verdict.DECIDED and len(self.winners) == 1 else None
