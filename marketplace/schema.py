@@ -40,6 +40,7 @@ REPEATABLE = (
     ("timebank", "history.sql"),
     ("timebank", "closing.sql"),
     ("timebank", "entries.sql"),
+    ("governance", "governance.sql"),
     ("marketplace", "marketplace.sql"),
     ("marketplace", "teams.sql"),
     ("marketplace", "search.sql"),

@@ -23,6 +23,7 @@ class Unit(StrEnum):
     PERCENT = "percent"
     COUNT = "count"
     CHOICE = "choice"
+    WEIGHTS = "weights"
 
 
 class RuleOutOfBounds(Refusal):
@@ -63,7 +64,7 @@ class Rule:
 
     name: str
     unit: Unit
-    default: int
+    default: Any
     minimum: int = 0
     maximum: int = 0
     title: str
@@ -116,6 +117,8 @@ class Rule:
                 return number(value)
             case Unit.CHOICE:
                 return _(self.options[value])
+            case Unit.WEIGHTS:
+                raise TypeError(f"{self.name}: a rule with weights says them itself")
 
     def explain(self, value: Any) -> str:
         """What the rule means with this value, in the reader's language."""

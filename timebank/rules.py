@@ -4,6 +4,7 @@ from typing import Final
 
 from tenants.platform.words import N_
 from tenants.rules import Rule, Unit, declare
+from tenants.scopes import declare_fund
 
 CREDIT_LIMIT_LOW: Final = Rule(
     name="timebank.credit_limit_low",
@@ -117,3 +118,5 @@ declare(
     LEAVING_CREDIT,
     LEAVING_DEBT,
 )
+
+declare_fund("pot", N_("Caisse solidaire"))
