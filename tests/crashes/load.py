@@ -24,12 +24,13 @@ class Load:
     with the same key until it is answered. On leaving, every request that was begun has an answer.
     """
 
-    def __init__(self, base_url: str, cooperative: Cooperative) -> None:
+    def __init__(self, base_url: str, cooperative: Cooperative, pause_seconds: float = PAUSE_SECONDS) -> None:
         self.cooperative = cooperative
         self.acknowledged: dict[str, UUID] = {}
         self.tried_again = 0
         self._base_url = base_url
         self._numbers = itertools.count()
+        self._pause_seconds = pause_seconds
         self._stop = False
         self._clients: list[asyncio.Task[None]] = []
 
@@ -69,7 +70,7 @@ class Load:
         async with self._http() as http:
             while not self._stop:
                 await self._transfer(http)
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(self._pause_seconds)
 
     async def _transfer(self, http: httpx.AsyncClient) -> None:
         number = next(self._numbers)
