@@ -9,7 +9,8 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 # Importing a floor's rules declares them.
-import governance.college_weights  # noqa: F401
+import governance.college_weights
+import governance.vote_rules  # noqa: F401
 import marketplace.rules  # noqa: F401
 import tenants.house_rules  # noqa: F401
 import timebank.rules  # noqa: F401

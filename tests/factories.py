@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 # Declared before any founding act, which fixes every rule.
-import governance.college_weights  # noqa: F401
+import governance.college_weights
+import governance.vote_rules  # noqa: F401
 import marketplace.rules  # noqa: F401
 import tenants.house_rules  # noqa: F401
 import timebank.rules  # noqa: F401

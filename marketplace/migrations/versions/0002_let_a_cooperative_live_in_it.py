@@ -98,6 +98,27 @@ def upgrade() -> None:
     op.create_index("ix_half_sign_ins_expires_at", "half_sign_ins", ["expires_at"], unique=False)
     op.create_index("ix_half_sign_ins_person_id", "half_sign_ins", ["person_id"], unique=False)
     op.create_table(
+        "member_vocabulary",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("of_name", sa.Boolean(), nullable=False),
+        sa.Column("word", sa.Text(collation="C"), nullable=False),
+        sa.CheckConstraint("word ~ '^[a-z]{4,30}$'", name=op.f("ck_member_vocabulary_word")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["cooperatives.tenant_id"], name=op.f("fk_member_vocabulary_tenant_id")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "of_name", "word", name=op.f("pk_member_vocabulary")),
+    )
+    op.create_index(
+        "ix_member_vocabulary_name",
+        "member_vocabulary",
+        ["tenant_id", "word"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"word": "gin_trgm_ops"},
+        postgresql_with={"fastupdate": "off"},
+        postgresql_where=sa.text("of_name"),
+    )
+    op.create_table(
         "mission_vocabulary",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("word", sa.Text(collation="C"), nullable=False),
@@ -582,6 +603,45 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "member_words",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "invited", "active", "suspended", "left", name="membershipstate", native_enum=False, length=32
+            ),
+            nullable=False,
+        ),
+        sa.Column("sort_name", sa.Text(), nullable=False),
+        sa.Column("free_from", sa.Date(), nullable=True),
+        sa.Column("free_until", sa.Date(), nullable=True),
+        sa.Column("edition", sa.SmallInteger(), nullable=False),
+        sa.Column("facets", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_member_words_tenant_id_membership_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "membership_id", name=op.f("pk_member_words")),
+    )
+    op.create_index(
+        "ix_member_words_listed",
+        "member_words",
+        ["tenant_id", "state", "sort_name", "membership_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_member_words_words",
+        "member_words",
+        ["words"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    )
+    op.create_table(
         "notice_choices",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("membership_id", sa.Uuid(), nullable=False),
@@ -999,80 +1059,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("unread > 0"),
     )
     op.create_table(
-        "votes",
-        sa.Column("tenant_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
-        sa.Column("circle_id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "method",
-            sa.Enum(
-                "majority", "majority_judgment", "schulze", name="votemethod", native_enum=False, length=32
-            ),
-            nullable=False,
-        ),
-        sa.Column("question", sa.Text(), nullable=False),
-        sa.Column("explanation", sa.Text(), nullable=False),
-        sa.Column("policy", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum("open", "counted", name="votestate", native_enum=False, length=32),
-            server_default="open",
-            nullable=False,
-        ),
-        sa.Column("opened_by", sa.Uuid(), nullable=False),
-        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("closes_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("remind_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("electors_count", sa.Integer(), nullable=False),
-        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("result", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-        sa.Column("published", sa.Text(), nullable=True),
-        sa.Column("trace_hash", sa.Text(), nullable=True),
-        sa.Column("register_seq", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint(
-            "method IN ('majority', 'majority_judgment', 'schulze')", name=op.f("ck_votes_method")
-        ),
-        sa.CheckConstraint(
-            "num_nonnulls(counted_at, result, published, trace_hash, register_seq) = CASE state WHEN 'counted' THEN 5 ELSE 0 END",
-            name=op.f("ck_votes_counted_whole"),
-        ),
-        sa.CheckConstraint("state IN ('open', 'counted')", name=op.f("ck_votes_state")),
-        sa.CheckConstraint("char_length(explanation) <= 10000", name=op.f("ck_votes_explanation_length")),
-        sa.CheckConstraint("char_length(question) BETWEEN 1 AND 200", name=op.f("ck_votes_question_length")),
-        sa.CheckConstraint("closes_at > opened_at", name=op.f("ck_votes_closes_after_opening")),
-        sa.CheckConstraint(
-            "counted_at IS NULL OR counted_at >= closes_at", name=op.f("ck_votes_counted_after_closing")
-        ),
-        sa.CheckConstraint(
-            "remind_at IS NULL OR remind_at < closes_at", name=op.f("ck_votes_reminds_before_closing")
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "circle_id"],
-            ["circles.tenant_id", "circles.id"],
-            name=op.f("fk_votes_tenant_id_circle_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "opened_by"],
-            ["memberships.tenant_id", "memberships.id"],
-            name=op.f("fk_votes_tenant_id_opened_by"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "register_seq"],
-            ["register_lines.tenant_id", "register_lines.seq"],
-            name=op.f("fk_votes_tenant_id_register_seq"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_votes")),
-    )
-    op.create_index("ix_votes_circle", "votes", ["tenant_id", "circle_id"], unique=False)
-    op.create_index(
-        "ix_votes_closing",
-        "votes",
-        ["tenant_id", "closes_at"],
-        unique=False,
-        postgresql_where=sa.text("state = 'open'"),
-    )
-    op.create_table(
         "bid_parts",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("bid_id", sa.Uuid(), nullable=False),
@@ -1103,32 +1089,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "bid_id", "member_id", name=op.f("pk_bid_parts")),
     )
     op.create_index("ix_bid_parts_tenant_id_member_id", "bid_parts", ["tenant_id", "member_id"], unique=False)
-    op.create_table(
-        "electoral_rolls",
-        sa.Column("tenant_id", sa.Uuid(), nullable=False),
-        sa.Column("vote_id", sa.Uuid(), nullable=False),
-        sa.Column("membership_id", sa.Uuid(), nullable=False),
-        sa.Column("college_id", sa.Uuid(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "college_id"],
-            ["colleges.tenant_id", "colleges.id"],
-            name=op.f("fk_electoral_rolls_tenant_id_college_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "membership_id"],
-            ["memberships.tenant_id", "memberships.id"],
-            name=op.f("fk_electoral_rolls_tenant_id_membership_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "vote_id"],
-            ["votes.tenant_id", "votes.id"],
-            name=op.f("fk_electoral_rolls_tenant_id_vote_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "vote_id", "membership_id", name=op.f("pk_electoral_rolls")),
-    )
-    op.create_index(
-        "ix_electoral_rolls_member", "electoral_rolls", ["tenant_id", "membership_id"], unique=False
-    )
     op.create_table(
         "imported_exchanges",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -1519,67 +1479,6 @@ def upgrade() -> None:
         "ix_third_party_entries_receiver", "third_party_entries", ["tenant_id", "receiver_id"], unique=False
     )
     op.create_table(
-        "vote_options",
-        sa.Column("tenant_id", sa.Uuid(), nullable=False),
-        sa.Column("vote_id", sa.Uuid(), nullable=False),
-        sa.Column("number", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("label", sa.Text(), nullable=False),
-        sa.Column("is_default", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("withdrawn_by", sa.Uuid(), nullable=True),
-        sa.CheckConstraint(
-            "NOT (is_default AND withdrawn_at IS NOT NULL)", name=op.f("ck_vote_options_default_stays")
-        ),
-        sa.CheckConstraint("char_length(label) BETWEEN 1 AND 120", name=op.f("ck_vote_options_label_length")),
-        sa.CheckConstraint(
-            "num_nonnulls(withdrawn_at, withdrawn_by) IN (0, 2)",
-            name=op.f("ck_vote_options_withdrawn_by_whom"),
-        ),
-        sa.CheckConstraint("number BETWEEN 1 AND 21", name=op.f("ck_vote_options_number")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "vote_id"],
-            ["votes.tenant_id", "votes.id"],
-            name=op.f("fk_vote_options_tenant_id_vote_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "withdrawn_by"],
-            ["memberships.tenant_id", "memberships.id"],
-            name=op.f("fk_vote_options_tenant_id_withdrawn_by"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "vote_id", "number", name=op.f("pk_vote_options")),
-    )
-    op.create_index(
-        "uq_vote_options_default",
-        "vote_options",
-        ["tenant_id", "vote_id"],
-        unique=True,
-        postgresql_where=sa.text("is_default"),
-    )
-    op.create_table(
-        "ballots",
-        sa.Column("tenant_id", sa.Uuid(), nullable=False),
-        sa.Column("vote_id", sa.Uuid(), nullable=False),
-        sa.Column("membership_id", sa.Uuid(), nullable=False),
-        sa.Column("marks", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("nonce", sa.Text(), nullable=False),
-        sa.Column("receipt", sa.Text(), nullable=False),
-        sa.Column("cast_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("times", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.CheckConstraint(
-            "receipt ~ '^[0-9a-f]{64}$' AND nonce ~ '^[0-9a-f]{32}$'", name=op.f("ck_ballots_hexadecimal")
-        ),
-        sa.CheckConstraint("times >= 1", name=op.f("ck_ballots_times")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "vote_id", "membership_id"],
-            ["electoral_rolls.tenant_id", "electoral_rolls.vote_id", "electoral_rolls.membership_id"],
-            name=op.f("fk_ballots_tenant_id_vote_id_membership_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "vote_id", "membership_id", name=op.f("pk_ballots")),
-        sa.UniqueConstraint(
-            "tenant_id", "vote_id", "receipt", name=op.f("uq_ballots_tenant_id_vote_id_receipt")
-        ),
-    )
-    op.create_table(
         "contests",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("entry_id", sa.Uuid(), nullable=False),
@@ -1652,6 +1551,31 @@ def upgrade() -> None:
         postgresql_where=sa.text("decided_at IS NULL"),
     )
     op.create_table(
+        "proposal_supports",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("proposal_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "supported_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_proposal_supports_tenant_id_membership_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "proposal_id"],
+            ["proposals.tenant_id", "proposals.id"],
+            name=op.f("fk_proposal_supports_tenant_id_proposal_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "proposal_id", "membership_id", name=op.f("pk_proposal_supports")
+        ),
+    )
+    op.create_index(
+        "ix_proposal_supports_membership", "proposal_supports", ["tenant_id", "membership_id"], unique=False
+    )
+    op.create_table(
         "proposal_versions",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("proposal_id", sa.Uuid(), nullable=False),
@@ -1686,6 +1610,94 @@ def upgrade() -> None:
             name=op.f("fk_proposal_versions_tenant_id_written_by"),
         ),
         sa.PrimaryKeyConstraint("tenant_id", "proposal_id", "number", name=op.f("pk_proposal_versions")),
+    )
+    op.create_table(
+        "votes",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("circle_id", sa.Uuid(), nullable=False),
+        sa.Column("proposal_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "method",
+            sa.Enum(
+                "majority", "majority_judgment", "schulze", name="votemethod", native_enum=False, length=32
+            ),
+            nullable=False,
+        ),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("explanation", sa.Text(), nullable=False),
+        sa.Column("policy", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("open", "counted", name="votestate", native_enum=False, length=32),
+            server_default="open",
+            nullable=False,
+        ),
+        sa.Column("opened_by", sa.Uuid(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("closes_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("remind_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("electors_count", sa.Integer(), nullable=False),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("result", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("published", sa.Text(), nullable=True),
+        sa.Column("trace_hash", sa.Text(), nullable=True),
+        sa.Column("register_seq", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "method IN ('majority', 'majority_judgment', 'schulze')", name=op.f("ck_votes_method")
+        ),
+        sa.CheckConstraint(
+            "num_nonnulls(counted_at, result, published, trace_hash, register_seq) = CASE state WHEN 'counted' THEN 5 ELSE 0 END",
+            name=op.f("ck_votes_counted_whole"),
+        ),
+        sa.CheckConstraint("state IN ('open', 'counted')", name=op.f("ck_votes_state")),
+        sa.CheckConstraint("char_length(explanation) <= 10000", name=op.f("ck_votes_explanation_length")),
+        sa.CheckConstraint("char_length(question) BETWEEN 1 AND 200", name=op.f("ck_votes_question_length")),
+        sa.CheckConstraint("closes_at > opened_at", name=op.f("ck_votes_closes_after_opening")),
+        sa.CheckConstraint(
+            "counted_at IS NULL OR counted_at >= closes_at", name=op.f("ck_votes_counted_after_closing")
+        ),
+        sa.CheckConstraint(
+            "remind_at IS NULL OR remind_at < closes_at", name=op.f("ck_votes_reminds_before_closing")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "circle_id"],
+            ["circles.tenant_id", "circles.id"],
+            name=op.f("fk_votes_tenant_id_circle_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "opened_by"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_votes_tenant_id_opened_by"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "proposal_id"],
+            ["proposals.tenant_id", "proposals.id"],
+            name=op.f("fk_votes_tenant_id_proposal_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "register_seq"],
+            ["register_lines.tenant_id", "register_lines.seq"],
+            name=op.f("fk_votes_tenant_id_register_seq"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_votes")),
+    )
+    op.create_index("ix_votes_circle", "votes", ["tenant_id", "circle_id"], unique=False)
+    op.create_index(
+        "ix_votes_closing",
+        "votes",
+        ["tenant_id", "closes_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_index("ix_votes_proposal", "votes", ["tenant_id", "proposal_id"], unique=False)
+    op.create_index(
+        "uq_votes_one_at_a_time",
+        "votes",
+        ["tenant_id", "proposal_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
     )
     op.create_table(
         "agreement_parts",
@@ -1803,6 +1815,32 @@ def upgrade() -> None:
         ["tenant_id", "agreement_id"],
         unique=True,
         postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_table(
+        "electoral_rolls",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("vote_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column("college_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "college_id"],
+            ["colleges.tenant_id", "colleges.id"],
+            name=op.f("fk_electoral_rolls_tenant_id_college_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_electoral_rolls_tenant_id_membership_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "vote_id"],
+            ["votes.tenant_id", "votes.id"],
+            name=op.f("fk_electoral_rolls_tenant_id_vote_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "vote_id", "membership_id", name=op.f("pk_electoral_rolls")),
+    )
+    op.create_index(
+        "ix_electoral_rolls_member", "electoral_rolls", ["tenant_id", "membership_id"], unique=False
     )
     op.create_table(
         "messages",
@@ -1963,6 +2001,54 @@ def upgrade() -> None:
         "ix_proposal_answers_membership", "proposal_answers", ["tenant_id", "membership_id"], unique=False
     )
     op.create_table(
+        "proposal_comments",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("proposal_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("author_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum("comment", "question", "answer", name="commentkind", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("answers_id", sa.Uuid(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column(
+            "written_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(kind = 'answer') = (answers_id IS NOT NULL)",
+            name=op.f("ck_proposal_comments_answers_a_question"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('comment', 'question', 'answer')", name=op.f("ck_proposal_comments_kind")
+        ),
+        sa.CheckConstraint("char_length(words) <= 4000", name=op.f("ck_proposal_comments_words_length")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "answers_id"],
+            ["proposal_comments.tenant_id", "proposal_comments.id"],
+            name=op.f("fk_proposal_comments_tenant_id_answers_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "author_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_proposal_comments_tenant_id_author_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "proposal_id", "version"],
+            ["proposal_versions.tenant_id", "proposal_versions.proposal_id", "proposal_versions.number"],
+            name=op.f("fk_proposal_comments_tenant_id_proposal_id_version"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_proposal_comments")),
+    )
+    op.create_index(
+        "ix_proposal_comments_proposal", "proposal_comments", ["tenant_id", "proposal_id", "id"], unique=False
+    )
+    op.create_table(
         "reviews",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -2033,6 +2119,43 @@ def upgrade() -> None:
         postgresql_where=sa.text("revealed_at IS NULL"),
     )
     op.create_table(
+        "vote_options",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("vote_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_by", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "NOT (is_default AND withdrawn_at IS NOT NULL)", name=op.f("ck_vote_options_default_stays")
+        ),
+        sa.CheckConstraint("char_length(label) BETWEEN 1 AND 120", name=op.f("ck_vote_options_label_length")),
+        sa.CheckConstraint(
+            "num_nonnulls(withdrawn_at, withdrawn_by) IN (0, 2)",
+            name=op.f("ck_vote_options_withdrawn_by_whom"),
+        ),
+        sa.CheckConstraint("number BETWEEN 1 AND 21", name=op.f("ck_vote_options_number")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "vote_id"],
+            ["votes.tenant_id", "votes.id"],
+            name=op.f("fk_vote_options_tenant_id_vote_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "withdrawn_by"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_vote_options_tenant_id_withdrawn_by"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "vote_id", "number", name=op.f("pk_vote_options")),
+    )
+    op.create_index(
+        "uq_vote_options_default",
+        "vote_options",
+        ["tenant_id", "vote_id"],
+        unique=True,
+        postgresql_where=sa.text("is_default"),
+    )
+    op.create_table(
         "amendment_parts",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("amendment_id", sa.Uuid(), nullable=False),
@@ -2064,6 +2187,30 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_amendment_parts_tenant_id_member_id", "amendment_parts", ["tenant_id", "member_id"], unique=False
+    )
+    op.create_table(
+        "ballots",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("vote_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column("marks", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("nonce", sa.Text(), nullable=False),
+        sa.Column("receipt", sa.Text(), nullable=False),
+        sa.Column("cast_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("times", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.CheckConstraint(
+            "receipt ~ '^[0-9a-f]{64}$' AND nonce ~ '^[0-9a-f]{32}$'", name=op.f("ck_ballots_hexadecimal")
+        ),
+        sa.CheckConstraint("times >= 1", name=op.f("ck_ballots_times")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "vote_id", "membership_id"],
+            ["electoral_rolls.tenant_id", "electoral_rolls.vote_id", "electoral_rolls.membership_id"],
+            name=op.f("fk_ballots_tenant_id_vote_id_membership_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "vote_id", "membership_id", name=op.f("pk_ballots")),
+        sa.UniqueConstraint(
+            "tenant_id", "vote_id", "receipt", name=op.f("uq_ballots_tenant_id_vote_id_receipt")
+        ),
     )
     op.create_table(
         "reports",
@@ -2419,14 +2566,21 @@ END))""")
     )
     op.drop_index("ix_reports_tenant_id_id", table_name="reports")
     op.drop_table("reports")
+    op.drop_table("ballots")
     op.drop_index("ix_amendment_parts_tenant_id_member_id", table_name="amendment_parts")
     op.drop_table("amendment_parts")
+    op.drop_index(
+        "uq_vote_options_default", table_name="vote_options", postgresql_where=sa.text("is_default")
+    )
+    op.drop_table("vote_options")
     op.drop_index(
         "ix_reviews_unrevealed", table_name="reviews", postgresql_where=sa.text("revealed_at IS NULL")
     )
     op.drop_index("ix_reviews_subject", table_name="reviews")
     op.drop_index("ix_reviews_author", table_name="reviews")
     op.drop_table("reviews")
+    op.drop_index("ix_proposal_comments_proposal", table_name="proposal_comments")
+    op.drop_table("proposal_comments")
     op.drop_index("ix_proposal_answers_membership", table_name="proposal_answers")
     op.drop_table("proposal_answers")
     op.drop_index("uq_objections_open", table_name="objections", postgresql_where=sa.text("state = 'open'"))
@@ -2435,6 +2589,8 @@ END))""")
     op.drop_index("ix_messages_thread", table_name="messages")
     op.drop_index("ix_messages_tenant_id_author_id", table_name="messages")
     op.drop_table("messages")
+    op.drop_index("ix_electoral_rolls_member", table_name="electoral_rolls")
+    op.drop_table("electoral_rolls")
     op.drop_index(
         "uq_amendments_pending", table_name="amendments", postgresql_where=sa.text("state = 'pending'")
     )
@@ -2447,14 +2603,16 @@ END))""")
     op.drop_table("amendments")
     op.drop_index("ix_agreement_parts_tenant_id_member_id", table_name="agreement_parts")
     op.drop_table("agreement_parts")
+    op.drop_index("uq_votes_one_at_a_time", table_name="votes", postgresql_where=sa.text("state = 'open'"))
+    op.drop_index("ix_votes_proposal", table_name="votes")
+    op.drop_index("ix_votes_closing", table_name="votes", postgresql_where=sa.text("state = 'open'"))
+    op.drop_index("ix_votes_circle", table_name="votes")
+    op.drop_table("votes")
     op.drop_table("proposal_versions")
+    op.drop_index("ix_proposal_supports_membership", table_name="proposal_supports")
+    op.drop_table("proposal_supports")
     op.drop_index("ix_contests_open", table_name="contests", postgresql_where=sa.text("decided_at IS NULL"))
     op.drop_table("contests")
-    op.drop_table("ballots")
-    op.drop_index(
-        "uq_vote_options_default", table_name="vote_options", postgresql_where=sa.text("is_default")
-    )
-    op.drop_table("vote_options")
     op.drop_index("ix_third_party_entries_receiver", table_name="third_party_entries")
     op.drop_index("ix_third_party_entries_giver", table_name="third_party_entries")
     op.drop_index("ix_third_party_entries_entered_by", table_name="third_party_entries")
@@ -2479,13 +2637,8 @@ END))""")
     op.drop_index("ix_pot_requests_member", table_name="pot_requests")
     op.drop_table("pot_requests")
     op.drop_table("imported_exchanges")
-    op.drop_index("ix_electoral_rolls_member", table_name="electoral_rolls")
-    op.drop_table("electoral_rolls")
     op.drop_index("ix_bid_parts_tenant_id_member_id", table_name="bid_parts")
     op.drop_table("bid_parts")
-    op.drop_index("ix_votes_closing", table_name="votes", postgresql_where=sa.text("state = 'open'"))
-    op.drop_index("ix_votes_circle", table_name="votes")
-    op.drop_table("votes")
     op.drop_index(
         "ix_thread_readings_unread", table_name="thread_readings", postgresql_where=sa.text("unread > 0")
     )
@@ -2524,6 +2677,14 @@ END))""")
     op.drop_table("paper_letters")
     op.drop_table("notice_habits")
     op.drop_table("notice_choices")
+    op.drop_index(
+        "ix_member_words_words",
+        table_name="member_words",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    )
+    op.drop_index("ix_member_words_listed", table_name="member_words")
+    op.drop_table("member_words")
     op.drop_index("ix_member_skills_tenant_id_skill_id", table_name="member_skills")
     op.drop_table("member_skills")
     op.drop_index("ix_member_activity_active_at", table_name="member_activity")
@@ -2579,6 +2740,15 @@ END))""")
         postgresql_with={"fastupdate": "off"},
     )
     op.drop_table("mission_vocabulary")
+    op.drop_index(
+        "ix_member_vocabulary_name",
+        table_name="member_vocabulary",
+        postgresql_using="gin",
+        postgresql_ops={"word": "gin_trgm_ops"},
+        postgresql_with={"fastupdate": "off"},
+        postgresql_where=sa.text("of_name"),
+    )
+    op.drop_table("member_vocabulary")
     op.drop_index("ix_half_sign_ins_person_id", table_name="half_sign_ins")
     op.drop_index("ix_half_sign_ins_expires_at", table_name="half_sign_ins")
     op.drop_table("half_sign_ins")
