@@ -2,7 +2,7 @@
 
 This file must never change an agreement on the word of fewer than all who are concerned.
 
-Locks: the mission first, then the accounts inside the ledger, in one call.
+Locks: the mission first, then the members of the team, then the accounts inside the ledger, in one call.
 """
 
 from collections.abc import Sequence
@@ -28,9 +28,10 @@ from marketplace.events import AmendmentAccepted, AmendmentApplied
 from marketplace.mission_states import must_be_in
 from marketplace.missions import Mission, Today, today
 from marketplace.settlements import rehold
-from marketplace.teams import write_agreement_parts
+from marketplace.teams import NotActiveInTeam, write_agreement_parts
 from tenants.actors import Actor
 from tenants.audit import record
+from tenants.memberships import Membership, MembershipState
 from tenants.platform.errors import NotAllowed, NotFound, Refusal
 from tenants.platform.outbox import emit
 from tenants.platform.words import N_
@@ -170,7 +171,8 @@ async def _apply(
     parts: Sequence[AmendmentPart],
     clock: Today,
 ) -> None:
-    """Change the agreement and what is held for it, at once."""
+    """Change the agreement and what is held for it, at once. Raises NotActiveInTeam if somebody in it is gone."""
+    await _must_be_there(db, agreement, [part.member_id for part in parts if part.after_shares])
     if amendment.after_minutes != agreement.agreed_minutes:
         hold_id, orders = await rehold(
             db, agreement=agreement, minutes=amendment.after_minutes, reason=mission.title
@@ -217,3 +219,18 @@ async def _apply(
             "shares": {str(part.member_id): [part.before_shares, part.after_shares] for part in parts},
         },
     )
+
+
+async def _must_be_there(db: AsyncSession, agreement: Agreement, team: Sequence[UUID]) -> None:
+    """Refuse if somebody in the team is no active member any more; whoever is leaving just now waits, or has left.
+
+    Their hours would go to an account that nobody opens. Raises NotActiveInTeam.
+    """
+    states = await db.scalars(
+        select(Membership.state)
+        .where(Membership.tenant_id == agreement.tenant_id, Membership.id.in_(team))
+        .order_by(Membership.id)
+        .with_for_update(read=True)
+    )
+    if any(state is not MembershipState.ACTIVE for state in states):
+        raise NotActiveInTeam

@@ -19,6 +19,7 @@ from marketplace.mission_states import MissionState
 from marketplace.missions import Mission
 from marketplace.teams import AgreementPart
 from tenants.actors import Actor, Role
+from tenants.delegating import end_delegations_of
 from tenants.management import is_managed, lock_managers, must_leave_a_manager
 from tenants.memberships import (
     Membership,
@@ -150,6 +151,7 @@ async def _part(db: AsyncSession, actor: Actor, membership_id: UUID, heir_id: UU
     # Under the account's lock nothing more can be agreed: what is agreed now is all there is.
     await _must_be_free(db, actor.tenant_id, membership_id, closing)
     await close_account(db, actor=actor, membership_id=membership_id, closing=closing, heir_id=heir_id)
+    await end_delegations_of(db, actor=actor, membership_id=membership_id)
     await leave_cooperative(db, actor=actor, membership_id=membership_id)
 
 

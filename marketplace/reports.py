@@ -180,7 +180,10 @@ async def _report(db: AsyncSession, actor: Actor, report: Report, *, against: UU
 async def reports(
     db: AsyncSession, *, actor: Actor, before: UUID | None = None, limit: int = 20, waiting: bool = False
 ) -> Sequence[ReportShown]:
-    """List reports, the newest first, for the mediators. ``waiting``: only those without an answer."""
+    """List reports, the newest first, for the mediators. ``waiting``: only those without an answer.
+
+    Who reported what a mediator wrote themself is told to the other mediators alone.
+    """
     actor.must_hold(Role.MEDIATOR)
     author, reporter, decider = aliased(Membership), aliased(Membership), aliased(Membership)
     author_id = func.coalesce(Message.author_id, Review.author_id)
@@ -201,7 +204,7 @@ async def reports(
         .join(author, and_(author.tenant_id == Report.tenant_id, author.id == author_id))
         .join(reporter, and_(reporter.tenant_id == Report.tenant_id, reporter.id == Report.reporter_id))
         .outerjoin(decider, and_(decider.tenant_id == Report.tenant_id, decider.id == Report.decided_by))
-        .where(Report.tenant_id == actor.tenant_id)
+        .where(Report.tenant_id == actor.tenant_id, author_id != actor.member)
         .order_by(Report.id.desc())
         .limit(limit)
     )

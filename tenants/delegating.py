@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants import audit
@@ -212,6 +212,21 @@ async def write_end(db: AsyncSession, actor: Actor, found: Delegation, reason: E
             subject_id=found.id,
             facts=facts,
         )
+
+
+async def end_delegations_of(db: AsyncSession, *, actor: Actor, membership_id: UUID) -> None:
+    """End what a member who leaves had delegated, or did for others: should they come back, nothing wakes up.
+
+    A step of leaving, whose caller authorises. Holds these delegations, in id order.
+    """
+    query = select(Delegation).where(
+        Delegation.tenant_id == actor.tenant_id,
+        or_(Delegation.represented_id == membership_id, Delegation.delegate_id == membership_id),
+        Delegation.ended_at.is_(None),
+    )
+    locked = query.order_by(Delegation.id).with_for_update().execution_options(populate_existing=True)
+    for found in (await db.scalars(locked)).all():
+        await write_end(db, actor, found, EndReason.ENDED)
 
 
 async def _lock(db: AsyncSession, actor: Actor, delegation_id: UUID) -> Delegation:

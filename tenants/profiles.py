@@ -111,6 +111,8 @@ FIELD_AUDIENCES: Final[Mapping[str, Audience]] = {
     "availability": Audience.MEMBERS,
     "languages": Audience.MEMBERS,
 }
+# The state of a membership that has ended, spelled here because memberships stand on profiles.
+LEFT: Final = "left"
 # What may never be read by everybody: addresses are what robots come for.
 NEVER_PUBLIC: Final = frozenset({"email", "phone"})
 _NEEDED: Final[Mapping[Audience, Standing]] = {
@@ -208,7 +210,9 @@ def audience_of(shown: Any, field: str) -> Audience:
 
 
 def may_see(shown: Any, field: str, standing: Standing) -> bool:
-    """Whether a reader of this standing may read this field. The rule of the gate."""
+    """Whether a reader of this standing may read this field: the rule of the gate. Who has left can choose no more."""
+    if shown.state == LEFT:
+        return standing is Standing.SELF
     return standing >= _NEEDED[audience_of(shown, field)]
 
 
@@ -216,7 +220,8 @@ def seen_sql(field: str, standing: str) -> str:
     """``may_see`` as SQL about a membership ``m``, ``standing`` being SQL too: for a search, which must not find more."""
     unchosen = f"CASE WHEN m.shares_contact THEN 'members' ELSE '{FIELD_AUDIENCES[field]}' END"
     needed = " ".join(f"WHEN '{audience}' THEN {least:d}" for audience, least in _NEEDED.items())
-    return f"({standing} >= CASE coalesce(m.{field}_audience, {unchosen}) {needed} END)"
+    here = f"CASE WHEN m.state = '{LEFT}' THEN {Standing.SELF:d} ELSE 0 END"
+    return f"({standing} >= greatest({here}, CASE coalesce(m.{field}_audience, {unchosen}) {needed} END))"
 
 
 def visible_profile(shown: Any, standing: Standing, *, manages: bool = False) -> VisibleProfile:

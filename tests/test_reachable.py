@@ -28,6 +28,7 @@ NOT_FOR_PEOPLE = {
     "audit_actions": "reading: the choices of a filter, which the trail itself shows to a program",
     "locked": "a step of the verbs that change minutes",
     "write_mandate": "a step of give_mandate and of founding",
+    "end_delegations_of": "a step of `leave` and of `end_membership`",
     "leave_cooperative": "a step of `leave` and of `end_membership`, once the account is settled",
     "close_account": "a step of the same two",
     "lock_agreement": "a step of the verbs of an agreement",

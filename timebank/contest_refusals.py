@@ -2,6 +2,15 @@
 
 from tenants.platform.errors import Refusal
 from tenants.platform.words import N_
+from timebank.ledger.refusals import NotEnoughHours
+
+
+class TheirHoursShort(NotEnoughHours):
+    """Somebody else's account has too little. How much it has is theirs to know, and the treasurer's."""
+
+    message = N_(
+        "Ce compte n'a pas assez d'heures disponibles en ce moment. Voyez avec la personne, qui sait combien elle en a."
+    )
 
 
 class PartyEntersPaper(Refusal):

@@ -31,9 +31,11 @@ from timebank.contest_refusals import (
     ContestTooLate,
     PartyMayNotSettle,
     SlipFromItsMaker,
+    TheirHoursShort,
 )
 from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.holds import Hold, HoldState
+from timebank.ledger.refusals import NotEnoughHours
 from timebank.ledger.transfers import Operation, Order, Transfer, post_linked, post_transfers
 from timebank.third_party_entries import ThirdPartyEntry, contestable_until, third_party_entry
 
@@ -272,7 +274,10 @@ async def _settle(
     if reverses:
         cause = f"contest:{entry.id}"
         orders.append(Order(operation=Operation.REVERSE, actor=actor.member, about=entry.id, cause=cause))
-    made = await post_linked(db, actor=actor, orders=orders) if orders else []
+    try:
+        made = await post_linked(db, actor=actor, orders=orders) if orders else []
+    except NotEnoughHours:
+        raise TheirHoursShort from None
     if reverses:
         return TransferId(made[-1])
     return reversal if outcome is ContestOutcome.ANNULLED else None

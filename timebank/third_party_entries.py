@@ -26,7 +26,7 @@ from tenants.platform.errors import NotFound
 from tenants.platform.ids import MembershipId, TransferId
 from tenants.platform.words import N_
 from tenants.tellings import Telling, tell
-from timebank.contest_refusals import PartyEntersPaper
+from timebank.contest_refusals import PartyEntersPaper, TheirHoursShort
 from timebank.exchanges import EXCHANGE, checked_reason
 from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.refusals import DelegateOnBothSides
@@ -109,7 +109,7 @@ async def enter_for_represented(
 
     The ledger judges the delegation under its locks: its acts, its term, its maxima, and that the actor is on
     neither side. Both sides are told. Raises NotDelegated, DelegateOnBothSides, OverDelegationEntry,
-    OverDelegationMonth, and what an exchange raises.
+    OverDelegationMonth, TheirHoursShort (without a figure), and what else an exchange raises.
     """
     found = await delegation(db, actor=actor, delegation_id=delegation_id)
     if found.delegate_id != actor.member or Act.HOURS not in found.acts:
@@ -142,7 +142,8 @@ async def enter_paper_exchange(
     """Enter an exchange that two members have signed on paper: a manager's act, never about themself.
 
     ``happened_on`` is a past day, no older than the rule ``timebank.paper_days_max``. Both sides are told. Raises
-    PartyEntersPaper, PaperTooOld, PaperInTheFuture, DelegateOnBothSides, and what an exchange raises.
+    PartyEntersPaper, PaperTooOld, PaperInTheFuture, DelegateOnBothSides, TheirHoursShort, and what else an exchange
+    raises.
     """
     actor.must_hold(Role.MANAGER)
     if actor.member in {giver_id, to}:
@@ -180,6 +181,8 @@ async def _enter(
         once=idempotency,
     )
     [outcome] = await post_transfers(db, [order])
+    if outcome.refusal == TheirHoursShort.code:
+        raise TheirHoursShort
     entry_id = TransferId(outcome.granted())
     if outcome.outcome == "posted":
         await audit.record(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from marketplace.leaving import leave
 from marketplace.member_skills import MemberSkill, SkillLevel, set_member_skill
 from marketplace.skills import add_skill
 from tenants.contact_emails import change_contact_email, confirm_contact_email, stamp_contact_email
@@ -159,6 +160,28 @@ async def test_one_field_hidden_hides_that_field_and_no_other(
             )
         seen = fields_in(await everything_read(browser, bearer, database, scene.other, shown))
         assert seen == ALL - {field}
+
+
+async def test_who_has_left_is_read_no_longer_whatever_they_had_chosen(
+    database: Database, browser: Browser, bearer: Client
+) -> None:
+    """They can no longer choose. A manager still reaches them, until they are forgotten."""
+    scene = await village(database)
+    await stories.confirm(database, scene.author, await stories.delivered(database, scene))
+    shown = await shown_with(database, scene, Audience.PUBLIC)
+    async with database.begin(tenant=shown.tenant_id, person=shown.person_id) as db:
+        await leave(db, actor=shown.actor)
+    for reader, may in (
+        (scene.author, set()),
+        (scene.other, set()),
+        (None, set()),
+        (scene.coop.manager, CONTACT),
+    ):
+        pages = await everything_read(browser, bearer, database, reader, shown)
+        assert fields_in(pages) == may
+    client = browser(scene.coop.manager)
+    for path in ("/members?state=left", "/members?state=left&q=zinguerie", "/members.csv?state=left"):
+        assert fields_in((await client.get(f"/{shown.slug}{path}")).text) <= CONTACT, path
 
 
 async def test_neither_email_nor_telephone_is_ever_public(database: Database, bearer: Client) -> None:
