@@ -33,12 +33,20 @@ MOMENTS: Final = {
     "dispute_statements": ("added_at",),
     "transfers": ("posted_at",),
     "pot_requests": ("asked_at", "ended_at"),
+    "messages": ("written_at",),
+    "reviews": ("written_at", "due_at", "revealed_at", "answered_at"),
+    "saved_searches": ("created_at",),
+    "notices": ("created_at",),
     "holds": ("placed_at", "ended_at"),
     "audit_entries": ("at",),
 }
 """The columns that say when something was done, or (due by a delay) when it will end."""
 
-DUE: Final = {("agreements", "lapses_at"): "agreed_at", ("deliveries", "settles_at"): "delivered_at"}
+DUE: Final = {
+    ("agreements", "lapses_at"): "agreed_at",
+    ("deliveries", "settles_at"): "delivered_at",
+    ("reviews", "due_at"): "written_at",
+}
 """Columns that lie a delay after another: they move with it."""
 
 DAYS: Final = {

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.demo.road import LOWEST, OTHER_BIDS, Cast, Road
 from marketplace.demo.story import Told, set_type
+from marketplace.demo.voices import review, review_both, say, tell_search
 from marketplace.mission_terms import MissionKind
+from marketplace.reviews import Verdict
 from timebank.exchanges import post_transfer
 from timebank.gifts import give
 
@@ -52,6 +54,7 @@ def _settled(cast: Cast, told: Told, leads: tuple[str, ...], *, again: bool) -> 
             cast.draw.uniform(1, 5), spent=max(15, spent)
         ).confirmed()
         cast.pay(road.payer, road.provider, min(max(15, spent), told.minutes))
+        review_both(road)
 
     return happen
 
@@ -103,12 +106,16 @@ def tell_present(cast: Cast, lead: str, answers: str, mediator: str) -> None:
         Road(cast, told, names[(5 * place + 12) % len(names)], lead, 2.2 + 3.7 * place).posted()
     road("open_new", third, lead, 0.6).posted()
     road("open_one", fourth, fifth, 3.2).posted().bid(2.0)
-    road("open_many", lead, answers, 4.1).posted().bid(1.4).bid(
-        0.9, who=fifth, message=OTHER_BIDS[0], more=30
-    ).bid(0.7, who=sixth, message=OTHER_BIDS[1], more=60)
+    many = road("open_many", lead, answers, 4.1).posted().bid(1.4)
+    say(many, answers, "Avez-vous une date en tête ? Je peux commencer mardi.")
+    say(many, lead, "Mardi, c'est parfait. Je vous prépare tout d'ici là.")
+    many.bid(0.9, who=fifth, message=OTHER_BIDS[0], more=30)
+    many.bid(0.7, who=sixth, message=OTHER_BIDS[1], more=60)
     road("open_offer", names[22], names[38], 5.0).posted().bid(3.5)
     road("agreed", third, answers, 6.0).posted().bid().accepted()
-    road("under_way", names[2], lead, 8.0).posted().bid().accepted().started()
+    under_way = road("under_way", names[2], lead, 8.0).posted().bid().accepted().started()
+    say(under_way, lead, "C'est commencé. À qui dois-je le montrer avant la fin ?", 2.0)
+    say(under_way, names[2], "À moi, cela suffit. Prenez le temps qu'il faut.")
     extra = now["delivered"].minutes + 30
     road("delivered", lead, names[5], 9.0).posted().bid().accepted().started().delivered(3.0, spent=extra)
     road("delivered_waits", names[11], lead, 8.5).posted().bid().accepted().delivered(2.5)
@@ -116,6 +123,11 @@ def tell_present(cast: Cast, lead: str, answers: str, mediator: str) -> None:
     road(
         "mediated", names[13], names[16], 34.0
     ).posted().bid().accepted().started().delivered().disputed().mediated(mediator)
+    settled = road("settled", answers, lead, 13.0).posted().bid().accepted().started().delivered().confirmed()
+    review(
+        settled, answers, Verdict.GLADLY, "Tout était clair dès le premier message. Merci pour la confiance."
+    )
+    tell_search(cast, lead)
     road("withdrawn", sixth, fifth, 26.0).posted().withdrawn()
     road("expired", names[14], fifth, 19.0).posted(today=True)
     if "team" in now:

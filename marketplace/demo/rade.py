@@ -252,6 +252,7 @@ PRESENT: Final = {
     "expired": Told("Covoiturage pour le salon de Rennes", "Deux places cherchées, départ tôt le samedi.", 60, ("Transport et coups de main",), ON_SITE, ownership=SERVICE),
     "team": Told("Monter l'exposition des ateliers", "Quatorze panneaux à accrocher, les cartels à composer, la lumière à régler.", 475, ("Menuiserie",), ON_SITE, bid="À trois nous le faisons en une journée : je coordonne et j'accroche, les deux autres aux cartels et à la lumière.", ownership=SERVICE),
     "stopping": Told("Dessiner le plan d'un jardin partagé", "800 mètres carrés, une pente douce, un puits.", 240, ("Jardin",), bid="Je viens mesurer samedi."),
+    "settled": Told("Mettre en page quatre fiches de cours", "Le texte est prêt ; il faudrait de l'air et de vrais titres.", 60, ("Graphisme",), REMOTE, bid="Envoyez-moi le texte, je vous rends un premier jet demain.", note="Quatre fiches, et le modèle pour les suivantes."),
     "silent": Told("Vérifier une traduction en breton", "Une page, pour un panneau d'exposition.", 45, ("Traduction",), REMOTE, note="Deux tournures reprises, le reste est juste."),
 }  # fmt: skip
 
@@ -294,4 +295,5 @@ RADE: Final = Story(
     exchanges=EXCHANGES,
     gifts=GIFTS,
     open=OPEN,
+    search=("Numériser, mettre en page", "numériser"),
 )

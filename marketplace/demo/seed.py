@@ -17,11 +17,13 @@ from marketplace.deliveries import settle_silent_deliveries
 from marketplace.demo.calendar import Calendar, spread
 from marketplace.demo.care import tell_care
 from marketplace.demo.chapters import tell_past, tell_present
+from marketplace.demo.moving import tell_assembly, tell_moving
+from marketplace.demo.neighbours import tell_neighbours
 from marketplace.demo.newcomers import tell_newcomers
 from marketplace.demo.persona import Persona
 from marketplace.demo.rade import RADE
 from marketplace.demo.road import Cast
-from marketplace.demo.story import Somebody, Story, set_type
+from marketplace.demo.story import Somebody, Story, address_of, set_type
 from marketplace.demo.trades import tell_trades
 from marketplace.demo.vercors import VERCORS
 from marketplace.expiries import expire_missions
@@ -37,7 +39,7 @@ from tenants.platform.accents import Accent
 from tenants.platform.database import Database
 from tenants.platform.ids import CooperativeId
 from tenants.platform.settings import Settings
-from tenants.profiles import Audience
+from tenants.profiles import Audience, Availability, Weekday
 
 PASSWORD: Final = "une heure vaut une heure"  # noqa: S105 (of invented people on this machine alone)
 MANDATE_DAYS: Final = 500
@@ -58,7 +60,7 @@ async def seed(settings: Settings) -> list[Persona]:
             tell_present(
                 cast, lead=leads[1], answers=story.people[2].name, mediator=_holder(story, Role.MEDIATOR)
             )
-            tell_care(cast, _holder(story, Role.STEWARD))
+            tell_care(cast, leads[1], _holder(story, Role.STEWARD))
             async with database.begin(tenant=cast.calendar.tenant_id) as db:
                 await tell_trades(db, cast)
             await cast.calendar.live(database)
@@ -71,6 +73,11 @@ async def seed(settings: Settings) -> list[Persona]:
                 await expire_missions(db, actor=clockwork)
                 await settle_silent_deliveries(db, actor=clockwork)
         await tell_newcomers(database, *casts)
+        await tell_newcomers(database, *reversed(casts))
+        for cast in casts:
+            await tell_neighbours(database, cast)
+            await tell_moving(database, cast)
+            await tell_assembly(database, cast)
         personas.append(await _first_day(database))
         return personas
     finally:
@@ -99,7 +106,7 @@ async def _gather(database: Database, story: Story, personas: list[Persona]) -> 
                 )
                 actors[somebody.name] = _with(actors[somebody.name], role)
     personas += [
-        Persona(one.name, one.part, story.name, _email(story.slug, one.name), PASSWORD, f"/{story.slug}")
+        Persona(one.name, one.part, story.name, address_of(story.slug, one.name), PASSWORD, f"/{story.slug}")
         for one in story.people
         if one.part
     ]
@@ -115,7 +122,7 @@ async def _found(database: Database, story: Story, founder: Somebody) -> tuple[C
             legal_profile=story.legal_profile,
             territory=story.territory,
             founder_name=founder.name,
-            founder_email=_email(story.slug, founder.name),
+            founder_email=address_of(story.slug, founder.name),
             accent=story.accent,
             presentation=set_type(story.presentation),
             founded_at=datetime(2019, 3, 1, tzinfo=UTC).date(),
@@ -127,7 +134,7 @@ async def _found(database: Database, story: Story, founder: Somebody) -> tuple[C
     async with database.begin() as db:
         joined = await accept_invitation(db, token=token, person_id=None, password=PASSWORD)
         actor = Actor(tenant_id, joined.membership_id, joined.person_id, frozenset({Role.MANAGER}))
-        await _present(db, actor, founder)
+        await _present(db, actor, founder, story.territory)
     return tenant_id, actor
 
 
@@ -141,7 +148,7 @@ async def _join(
 ) -> None:
     async def step(db: AsyncSession) -> None:
         invitation = await invite_member(
-            db, actor=manager, email=_email(story.slug, somebody.name), display_name=somebody.name
+            db, actor=manager, email=address_of(story.slug, somebody.name), display_name=somebody.name
         )
         token = await stamp_invitation(db, tenant_id=manager.tenant_id, invitation_id=invitation.id)
         assert token, "the invitation was just made"
@@ -149,18 +156,21 @@ async def _join(
             db, token=token, person_id=None, password=PASSWORD if somebody.part else None
         )
         actor = Actor(manager.tenant_id, joined.membership_id, joined.person_id)
-        await _present(db, actor, somebody)
+        await _present(db, actor, somebody, story.territory)
         actors[somebody.name] = actor
 
     calendar.at(days_ago, step)
 
 
-async def _present(db: AsyncSession, actor: Actor, somebody: Somebody) -> None:
+async def _present(db: AsyncSession, actor: Actor, somebody: Somebody, territory: str) -> None:
+    free = Availability(weekly_minutes=6 * 60, free_days=[Weekday.TUESDAY, Weekday.FRIDAY])
     await change_profile(
         db,
         actor=actor,
         display_name=somebody.name,
         presentation=set_type(somebody.presentation),
+        territory=territory,
+        availability=free if somebody.part else None,
         audiences=dict.fromkeys(("email", "phone"), Audience.MEMBERS if somebody.part else Audience.ME),
     )
 
@@ -184,7 +194,12 @@ async def _first_day(database: Database) -> Persona:
     founder = Somebody("Inès Peyrat", part="gestion, premier jour")
     await _found(database, story, founder)
     return Persona(
-        founder.name, founder.part, story.name, _email(story.slug, founder.name), PASSWORD, f"/{story.slug}"
+        founder.name,
+        founder.part,
+        story.name,
+        address_of(story.slug, founder.name),
+        PASSWORD,
+        f"/{story.slug}",
     )
 
 
@@ -201,9 +216,3 @@ def _with(actor: Actor, role: Role) -> Actor:
 
 def _holder(story: Story, role: Role) -> str:
     return next(one.name for one in story.people if role in one.roles)
-
-
-def _email(slug: str, name: str) -> str:
-    """An address that nobody can have: example domains are reserved."""
-    plain = name.lower().translate(str.maketrans("àâäéèêëîïôöùûüÿç'’ ", "aaaeeeeiioouuuyc---"))
-    return f"{plain.replace(' ', '.')}@{slug}.example".replace("--", "-")

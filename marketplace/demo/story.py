@@ -20,6 +20,12 @@ def set_type(text: str) -> str:
     return re.sub(r" (?=[:»])", "\N{NO-BREAK SPACE}", text).replace("« ", "«\N{NO-BREAK SPACE}")
 
 
+def address_of(slug: str, name: str) -> str:
+    """An e-mail address that nobody can have: example domains are reserved."""
+    plain = name.lower().translate(str.maketrans("àâäéèêëîïôöùûüÿç'’ ", "aaaeeeeiioouuuyc---"))
+    return f"{plain.replace(' ', '.')}@{slug}.example".replace("--", "-")
+
+
 class Told(NamedTuple):
     """A mission as somebody wrote it, and what came of it."""
 
@@ -64,3 +70,5 @@ class Story(NamedTuple):
     gifts: tuple[tuple[str, int], ...]
     open: tuple[Told, ...] = ()
     """Further missions that nobody has answered yet."""
+    search: tuple[str, str] = ("", "")
+    """The search that the first freelancer keeps: its name, its words."""

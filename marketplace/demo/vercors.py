@@ -243,6 +243,7 @@ PRESENT: Final = {
     "withdrawn": Told("Prêter un vidéoprojecteur", "Trouvé entre-temps à la bibliothèque.", 30),
     "expired": Told("Ramasser les noix de la commune", "Trois après-midi d'octobre, partage de la récolte.", 180, ("Jardin et plantes",), ON_SITE, ownership=SERVICE),
     "stopping": Told("Construire un poulailler mobile", "Quatre poules, deux roues.", 360, ("Bois et pierre",), ON_SITE, bid="J'ai les planches, je commence samedi."),
+    "settled": Told("Dessiner un plan d'accès à la salle", "Une demi-page, pour l'invitation à la fête.", 60, ("Cartes et données",), REMOTE, bid="Je pars d'un fond libre, vous l'avez ce soir.", note="Deux versions : en couleurs, et pour la photocopieuse."),
     "silent": Told("Corriger un menu de fête", "Une page recto verso.", 30, ("Écriture",), REMOTE, note="Trois accents et une virgule."),
 }  # fmt: skip
 
@@ -285,4 +286,5 @@ VERCORS: Final = Story(
     exchanges=EXCHANGES,
     gifts=GIFTS,
     open=OPEN,
+    search=("Sur le terrain", "chemin"),
 )
