@@ -65,17 +65,17 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
 class Leaving(msgspec.Struct, frozen=True, kw_only=True):
     """What leaving would meet and bring about. ``balance_minutes`` below zero is owed.
 
-    ``treatment`` is what the rule does with the balance, ``open_missions`` and ``live_bids`` are what would be
+    ``suspended``: they may not act meanwhile. ``treatment`` is what the rule does with the balance, ``open_missions`` and ``live_bids`` are what would be
     withdrawn, ``write_off`` the state of a request to the treasurers.
     """
 
     obstacles: list[Obstacle]
+    suspended: bool
     last_manager: bool
     open_missions: int
     live_bids: int
     balance_minutes: int
     held_minutes: int
-    pot_minutes: int
     treatment: Treatment
     may_ask_write_off: bool
     write_off: WriteOffState | None
@@ -91,19 +91,19 @@ async def leaving(db: AsyncSession, *, actor: Actor, membership_id: UUID | None 
     whose = membership_id or actor.member
     if whose != actor.membership_id:
         actor.must_hold(Role.MANAGER)
-        await member(db, actor=actor, membership_id=whose)
+    suspended = (await member(db, actor=actor, membership_id=whose)).state is MembershipState.SUSPENDED
     obstacles = await in_the_way(db, tenant_id=actor.tenant_id, membership_id=whose)
-    closing = await how_it_closes(db, tenant_id=actor.tenant_id, membership_id=whose)
+    closing = await how_it_closes(db, tenant_id=actor.tenant_id, membership_id=whose, suspended=suspended)
     missions, bids = await _goes_along(db, actor.tenant_id, whose)
     asked = await live_write_off(db, tenant_id=actor.tenant_id, membership_id=whose)
     return Leaving(
         obstacles=list(obstacles),
+        suspended=suspended,
         last_manager=not await is_managed(db, actor.tenant_id, without_member=whose),
         open_missions=missions,
         live_bids=bids,
         balance_minutes=closing.balance,
         held_minutes=closing.held,
-        pot_minutes=closing.pot,
         treatment=closing.treatment,
         may_ask_write_off=closing.may_ask,
         write_off=asked.state if asked else None,
@@ -113,8 +113,8 @@ async def leaving(db: AsyncSession, *, actor: Actor, membership_id: UUID | None 
 async def leave(db: AsyncSession, *, actor: Actor, heir_id: UUID | None = None) -> None:
     """Leave the cooperative, with one's account settled. ``heir_id``: who gets the hours, where one may choose.
 
-    A person's own act: a token cannot do it for them. Raises LastManager, SomethingInTheWay, HoursHeld, and what
-    ``close_account`` refuses. Holds the management, the member, the accounts, then the register's head.
+    A person's own act, also while they are suspended: a token cannot do it for them. Raises LastManager, SomethingInTheWay, HoursHeld,
+    StateUnfit, and what ``close_account`` refuses. Holds the management, the member, the accounts, then the register's head.
     """
     if actor.scopes is not None:
         raise NotAllowed
@@ -129,30 +129,29 @@ async def end_membership(db: AsyncSession, *, actor: Actor, membership_id: UUID)
     actor.must_hold(Role.MANAGER)
     if actor.scopes is not None or membership_id == actor.member:
         raise NotAllowed
+    return await _part(db, actor, membership_id, None)
+
+
+async def _part(db: AsyncSession, actor: Actor, membership_id: UUID, heir_id: UUID | None) -> Membership:
     await lock_managers(db, actor.tenant_id)
     found = await lock_member(db, actor.tenant_id, membership_id)
     if found.state not in (MembershipState.ACTIVE, MembershipState.SUSPENDED):
         raise StateUnfit
-    if found.state is MembershipState.SUSPENDED:
+    suspended = found.state is MembershipState.SUSPENDED
+    if suspended:
         # Opens the account, which is settled and closed again below.
         found.state = MembershipState.ACTIVE
         await db.flush()
-    await _part(db, actor, membership_id, None)
-    return found
-
-
-async def _part(db: AsyncSession, actor: Actor, membership_id: UUID, heir_id: UUID | None) -> None:
-    await lock_managers(db, actor.tenant_id)
-    await lock_member(db, actor.tenant_id, membership_id)
     await must_leave_a_manager(db, actor.tenant_id, without_member=membership_id)
     closing = await lock_for_closing(
-        db, tenant_id=actor.tenant_id, membership_id=membership_id, heir_id=heir_id
+        db, tenant_id=actor.tenant_id, membership_id=membership_id, heir_id=heir_id, suspended=suspended
     )
     # Under the account's lock nothing more can be agreed: what is agreed now is all there is.
     await _must_be_free(db, actor.tenant_id, membership_id, closing)
     await close_account(db, actor=actor, membership_id=membership_id, closing=closing, heir_id=heir_id)
     await end_delegations_of(db, actor=actor, membership_id=membership_id)
     await leave_cooperative(db, actor=actor, membership_id=membership_id)
+    return found
 
 
 async def _must_be_free(db: AsyncSession, tenant_id: UUID, membership_id: UUID, closing: Closing) -> None:

@@ -50,6 +50,8 @@ NOT_FOR_PEOPLE = {
     "visible_profiles": "reading: the gate of profiles; `member` and `members` pass through it",
     "standing": "reading: part of `hours`",
     "pot_balance": "reading: part of `pot`",
+    "live_pot_balance": "reading: part of `pot`",
+    "circulation": "reading: sums over `member_balances`, on the treasury page",
     "unread_notices": "reading: the number beside the menu; `notices` has `unread`",
 }
 # Operations that read under a name shorter than the question's.

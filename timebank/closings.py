@@ -40,6 +40,12 @@ class Treatment(StrEnum):
 
 _CREDIT: Final = (Treatment.TO_POT, Treatment.TO_CHOICE, Treatment.SPEND_FIRST)
 _DEBT: Final = (Treatment.COVERED, Treatment.REPAY_FIRST, Treatment.WRITTEN_OFF)
+# What a suspended member cannot do never keeps them: their hours go to the pot, and a treasurer decides on a debt.
+_SUSPENDED: Final = {
+    Treatment.TO_CHOICE: Treatment.TO_POT,
+    Treatment.SPEND_FIRST: Treatment.TO_POT,
+    Treatment.REPAY_FIRST: Treatment.WRITTEN_OFF,
+}
 
 
 class SpendFirst(Refusal):
@@ -61,7 +67,7 @@ class PotCannotCover(Refusal):
 
     code = "pot_cannot_cover"
     message = N_(
-        "Ce compte doit {owed_minutes}, et la caisse solidaire n'a que {pot_minutes}. Rendez des heures, ou "
+        "Ce compte doit {owed_minutes}, et la caisse solidaire n'a pas autant. Rendez des heures, ou "
         "demandez à la trésorerie d'effacer la dette."
     )
 
@@ -77,7 +83,7 @@ class WriteOffMissing(Refusal):
 class Closing:
     """How an account would be closed: what it holds (below zero: owes), in minutes, and what the rule says.
 
-    ``granted`` is what a treasurer has agreed to write off, ``pot`` what the pot has.
+    ``granted`` is what a treasurer has agreed to write off, ``pot`` what the pot has, which is never told to who leaves.
     """
 
     balance: int
@@ -104,30 +110,42 @@ class Closing:
             case Treatment.REPAY_FIRST:
                 return RepayFirst(owed_minutes=owed)
             case Treatment.COVERED if max(self.pot, self.granted) < owed:
-                return PotCannotCover(owed_minutes=owed, pot_minutes=self.pot)
+                return PotCannotCover(owed_minutes=owed)
             case Treatment.WRITTEN_OFF if self.granted < owed:
                 return WriteOffMissing(owed_minutes=owed)
             case _:
                 return None
 
 
-async def how_it_closes(db: AsyncSession, *, tenant_id: UUID, membership_id: UUID) -> Closing:
-    """What would become of this member's balance, as it stands now. Raises NotFound for who has no account."""
+async def how_it_closes(
+    db: AsyncSession, *, tenant_id: UUID, membership_id: UUID, suspended: bool = False
+) -> Closing:
+    """What would become of this member's balance, as it stands now. Raises NotFound for who has no account.
+
+    A ``suspended`` member can neither spend, repay nor choose: see ``_SUSPENDED``.
+    """
     query = select(Account.id, Account.balance, Account.held).where(
         Account.tenant_id == tenant_id, Account.id.in_([hours_account_of(membership_id), pot_of(tenant_id)])
     )
     stand = {row.id: (row.balance, row.held) for row in await db.execute(query)}
     if hours_account_of(membership_id) not in stand:
         raise NotFound
-    return await _closing(db, tenant_id, membership_id, stand)
+    return await _closing(db, tenant_id, membership_id, stand, suspended=suspended)
 
 
 async def _closing(
-    db: AsyncSession, tenant_id: UUID, membership_id: UUID, stand: dict[UUID, tuple[int, int]]
+    db: AsyncSession,
+    tenant_id: UUID,
+    membership_id: UUID,
+    stand: dict[UUID, tuple[int, int]],
+    *,
+    suspended: bool,
 ) -> Closing:
     balance, held = stand[hours_account_of(membership_id)]
     version = await at(db, rule=LEAVING_CREDIT if balance >= 0 else LEAVING_DEBT, tenant_id=tenant_id)
     treatment = (_CREDIT if balance > 0 else _DEBT)[version.value] if balance else Treatment.NOTHING
+    if suspended:
+        treatment = _SUSPENDED.get(treatment, treatment)
     return Closing(
         balance=balance,
         held=held,
@@ -144,7 +162,12 @@ _LOCK: Final = text("SELECT * FROM lock_accounts(:tenant_id, :ids)").bindparams(
 
 
 async def lock_for_closing(
-    db: AsyncSession, *, tenant_id: UUID, membership_id: UUID, heir_id: UUID | None = None
+    db: AsyncSession,
+    *,
+    tenant_id: UUID,
+    membership_id: UUID,
+    heir_id: UUID | None = None,
+    suspended: bool = False,
 ) -> Closing:
     """Hold every account that closing may touch until the transaction ends; return how it closes."""
     pot = pot_of(tenant_id)
@@ -153,7 +176,8 @@ async def lock_for_closing(
         {hours_account_of(heir_id)} if heir_id else set()
     )
     rows = await db.execute(_LOCK, {"tenant_id": tenant_id, "ids": sorted(ids)})
-    return await _closing(db, tenant_id, membership_id, {row[0]: (row[1], row[2]) for row in rows})
+    stand = {row[0]: (row[1], row[2]) for row in rows}
+    return await _closing(db, tenant_id, membership_id, stand, suspended=suspended)
 
 
 async def close_account(
@@ -173,7 +197,7 @@ async def close_account(
             [outcome] = await post_transfers(db, [order])
             outcome.granted()
         except NotEnoughHours as refused:
-            raise PotCannotCover(owed_minutes=-closing.balance, pot_minutes=closing.pot) from refused
+            raise PotCannotCover(owed_minutes=-closing.balance) from refused
     await end_write_offs(db, tenant_id=actor.tenant_id, membership_id=membership_id)
     await audit.record(
         db,

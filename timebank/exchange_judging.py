@@ -41,7 +41,7 @@ declare_faults(
             "ligne, et corrigez par une contre-écriture."
         ),
         "pot_below_zero": N_(
-            "La caisse solidaire finirait à {balance_minutes}, et elle ne descend jamais sous zéro. Remplacez "
+            "La caisse solidaire finirait sous zéro, où elle ne descend jamais. Remplacez "
             "« caisse » par « ouverture » dans les lignes les plus anciennes."
         ),
     }
@@ -241,7 +241,7 @@ async def _consequences(
     pot = pot_of(tenant_id)
     if after[pot] - held[pot] < 0:
         last = max(line.row.line for line in lines if line.debit == pot)
-        faults.append(Fault(last, 0, "", "pot_below_zero", {"balance_minutes": after[pot]}))
+        faults.append(Fault(last, 0, "", "pot_below_zero"))
     remarks = [Remark("two_persons"), Remark("limits_not_asked")]
     if low := (await rules_in_force(db, tenant_id=tenant_id)).get(CREDIT_LIMIT_LOW.name):
         below = sorted((after[one], name) for one, name in names.items() if after[one] < -low.value)

@@ -94,8 +94,7 @@ async def give_from_pot(
         actor=actor,
         action="timebank:pot:granted",
         subject_id=transfer_id,
-        # Whom it helped is in the ledger, for those who may read it there.
-        facts={"amount_minutes": amount_minutes},
+        # Whom it helped, and with how much, is in the ledger, for those who may read it there.
     )
     return transfer_id
 

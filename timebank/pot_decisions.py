@@ -4,7 +4,6 @@ Nobody decides on their own request: the table itself refuses it. The hours are 
 request as cause, and the trail names the request, never the member. This file must never show the words of a request.
 """
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -57,7 +56,7 @@ async def grant_pot_request(
     request.transfer_id = TransferId(outcome.granted())
     request.granted_minutes = amount_minutes
     request.state = PotRequestState.GRANTED
-    await _decided(db, actor, request, {"amount_minutes": amount_minutes})
+    await _decided(db, actor, request)
     return request
 
 
@@ -69,7 +68,7 @@ async def refuse_pot_request(db: AsyncSession, *, actor: Actor, request_id: UUID
     request = await _to_decide(db, actor, request_id)
     request.answer = checked_reason(answer)
     request.state = PotRequestState.REFUSED
-    await _decided(db, actor, request, {})
+    await _decided(db, actor, request)
     return request
 
 
@@ -81,14 +80,12 @@ async def _to_decide(db: AsyncSession, actor: Actor, request_id: UUID) -> PotReq
     return request
 
 
-async def _decided(db: AsyncSession, actor: Actor, request: PotRequest, facts: dict[str, Any]) -> None:
+async def _decided(db: AsyncSession, actor: Actor, request: PotRequest) -> None:
     request.decided_by = actor.member
     await end_request(db, request)
     state = request.state.value
-    # The entry names the request, which only a steward can open: not the member who asked.
-    await audit.record(
-        db, actor=actor, action=f"timebank:pot_request:{state}", subject_id=request.id, facts=facts
-    )
+    # The entry names the request, which only a steward can open: neither the member who asked nor the hours.
+    await audit.record(db, actor=actor, action=f"timebank:pot_request:{state}", subject_id=request.id)
     await notify(
         db,
         tenant_id=actor.tenant_id,

@@ -1,7 +1,8 @@
 """The pot's statement: where its hours came from and what they did, for every member, and never who was helped.
 
 It stops at the end of a month behind which enough people stand (``pot_lines``), and says so. The moves themselves,
-with names, are for those who keep the pot. This is the one gate before both: page, file and API ask here, and the
+with names, and what the pot has at this moment are for those who keep it: whoever could watch the balance would read
+the amount of each single help. This is the one gate before both: page, file and API ask here, and the
 ledger shows the pot's account to nobody but the treasurer and to this file.
 """
 
@@ -20,7 +21,7 @@ from tenants.actors import Actor, Role
 from tenants.platform.words import N_
 from tenants.rulebook import rules_in_force
 from timebank.gift_causes import GIFT, POT_REQUEST
-from timebank.ledger.accounts import pot_of
+from timebank.ledger.accounts import Account, pot_of
 from timebank.ledger.statements import PAGE, Move, Statement, statement
 from timebank.ledger.transfers import Transfer
 from timebank.pot_lines import Outflow, OutflowLine, outflows_shown
@@ -126,6 +127,22 @@ def _inflow_lines(came: Sequence[_PotMove], *, counted: bool) -> list[InflowLine
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class PotBalance:
+    """What the pot has: now (``until`` is None), or had at the end of that month; no minutes where none can be shown."""
+
+    minutes: int | None
+    until: date | None
+
+
+async def pot_balance(db: AsyncSession, *, actor: Actor) -> PotBalance:
+    """What the pot has, to the minute for those who keep it, and as of its statement for every other member."""
+    if keeps_pot(actor):
+        return PotBalance(await live_pot_balance(db, actor=actor), None)
+    found = await pot_statement(db, actor=actor)
+    return PotBalance(None if found.until is None else found.closing, found.until)
+
+
 async def _moves(db: AsyncSession, tenant_id: UUID) -> Sequence[_PotMove]:
     """Every transfer of the pot, the oldest first. A reversal bears the cause of what it takes back."""
     pot, original = pot_of(tenant_id), aliased(Transfer)
@@ -166,6 +183,20 @@ async def _moves(db: AsyncSession, tenant_id: UUID) -> Sequence[_PotMove]:
 
 
 # --- For those who keep it -------------------------------------------------------------------------------
+
+
+def keeps_pot(actor: Actor) -> bool:
+    """Whether the actor answers for the pot, and so sees each of its moves."""
+    return actor.holds(Role.STEWARD, Role.TREASURER)
+
+
+async def live_pot_balance(db: AsyncSession, *, actor: Actor) -> int:
+    """What the pot has at this moment, in minutes: for its stewards and the treasurer."""
+    actor.must_hold(Role.STEWARD, Role.TREASURER)
+    query = select(Account.balance).where(
+        Account.tenant_id == actor.tenant_id, Account.id == pot_of(actor.tenant_id)
+    )
+    return (await db.execute(query)).scalar_one()
 
 
 @dataclass(frozen=True, slots=True)

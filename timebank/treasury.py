@@ -1,6 +1,7 @@
 """The treasury: how the hours of the whole cooperative stand, for those who answer for them.
 
-This file must never move an hour, nor show a member's balance to anyone without a mandate.
+This file must never move an hour, nor show a member's balance to anyone without a mandate. All sums stay zero, so
+that what members own less what they owe tells what the pot has: whoever may not see the one sees neither.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.actors import Actor, Role
 from tenants.memberships import Membership
-from tenants.platform.ids import CooperativeId
-from timebank.ledger.accounts import Account, AccountKind, Unit, pot_of
+from timebank.ledger.accounts import Account, AccountKind, Unit
 
 ACCOUNTS_ON_A_PAGE: Final = 50
 
@@ -41,8 +41,9 @@ class Circulation:
     pot: int
 
 
-async def circulation(db: AsyncSession, *, tenant_id: CooperativeId) -> Circulation:
-    """Add the hours accounts up: what some own, what others owe, what is held, what the pot has."""
+async def circulation(db: AsyncSession, *, actor: Actor) -> Circulation:
+    """Add the hours accounts up, for the treasurer: what some own, what others owe, what is held, what the pot has."""
+    actor.must_hold(Role.TREASURER)
     of_member = Account.kind == AccountKind.MEMBER
     row = (
         await db.execute(
@@ -52,19 +53,10 @@ async def circulation(db: AsyncSession, *, tenant_id: CooperativeId) -> Circulat
                 func.coalesce(-func.sum(Account.balance).filter(of_member, Account.balance < 0), 0),
                 func.coalesce(func.sum(Account.held).filter(of_member), 0),
                 func.coalesce(func.sum(Account.balance).filter(Account.kind == AccountKind.POT), 0),
-            ).where(Account.tenant_id == tenant_id, Account.unit == Unit.MINUTES)
+            ).where(Account.tenant_id == actor.tenant_id, Account.unit == Unit.MINUTES)
         )
     ).one()
     return Circulation(members=row[0], owned=int(row[1]), owed=int(row[2]), held=int(row[3]), pot=int(row[4]))
-
-
-async def pot_balance(db: AsyncSession, *, actor: Actor) -> int:
-    """What the solidarity pot has, in minutes; every member may know."""
-    assert actor.membership_id or actor.is_system, "somebody asks"
-    query = select(Account.balance).where(
-        Account.tenant_id == actor.tenant_id, Account.id == pot_of(actor.tenant_id)
-    )
-    return (await db.execute(query)).scalar_one()
 
 
 async def member_balances(

@@ -1,5 +1,7 @@
 """The pot's statement on every road: origins and purposes, exact totals, and never who was helped."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -21,7 +23,8 @@ from timebank.ledger.transfers import reverse_transfer
 from timebank.pot_decisions import grant_pot_request
 from timebank.pot_purposes import PotPurpose
 from timebank.pot_requests import ask_pot
-from timebank.pot_statements import MEMBERS, pot_moves, pot_statement
+from timebank.pot_statements import MEMBERS, live_pot_balance, pot_balance, pot_moves, pot_statement
+from timebank.treasury import circulation
 
 HELPED = 12
 
@@ -174,6 +177,93 @@ async def test_no_road_tells_a_member_who_was_helped(
                 continue  # The trail says who joined, which is no secret; of the pot it names nobody (above).
             assert scene.helped.name not in said, answer.url
             assert str(scene.helped.id) not in said, answer.url
+
+
+async def said_of_the_pot(
+    reader: Member, database: Database, browser: Browser, bearer: Client
+) -> Sequence[str]:
+    """All that the site says to a reader where it speaks of the pot: pages, files and answers to programs."""
+    slug, pot = reader.slug, pot_of(reader.tenant_id)
+    client, api = browser(reader), bearer(await api_token(database, reader, "hours:read", "profile:read"))
+    pages = [
+        "/pot",
+        "/pot/statement.csv",
+        "/pot/moves.csv",
+        "/pot/requests",
+        "/pot/requests/new",
+        "/treasury",
+    ]
+    pages += [
+        "/treasury/audit.csv",
+        "/treasury/accounts.csv",
+        "/hours",
+        "/hours.csv",
+        "/hours/transfer",
+        "",
+    ]
+    pages += [f"/hours/of/{pot}", "/register", "/profile/leave"]
+    answers = [await client.get(f"/{slug}{path}", follow_redirects=False) for path in pages]
+    paths = ["/pot", "/pot/statement", "/pot/moves", f"/hours?member={pot}", f"/hours/statement?member={pot}"]
+    answers += [await api.get(f"{slug}{path}") for path in [*paths, "/leaving", "/treasury/accounts"]]
+    # Each form has a key of its own.
+    return [re.sub(r'name="once" value="[^"]*"', "", answer.text) for answer in answers]
+
+
+async def test_what_the_pot_has_is_seen_move_by_move_by_its_keepers_alone(
+    database: Database, db_as: OpenAs, browser: Browser, bearer: Client
+) -> None:
+    scene = await make_scene(database, db_as, helped=HELPED)
+    await a_month_later(db_as, scene)
+    readers = (scene.member, scene.coop.manager)
+    async with database.begin(tenant=scene.coop.tenant_id) as db:
+        shown = await pot_balance(db, actor=scene.member.actor)
+        known = await pot_balance(db, actor=scene.steward.actor)
+        # A first help of the month moves only what "pending" says; the second is the one that is watched for.
+        await give_from_pot(db, actor=scene.steward.actor, to=scene.donor.id, amount_minutes=7, reason="Aide")
+    assert (shown.minutes, shown.until is None) == (known.minutes, False)
+    assert known.until is None
+    left = (known.minutes or 0) - 18
+    between = [await said_of_the_pot(one, database, browser, bearer) for one in readers]
+    async with database.begin(tenant=scene.coop.tenant_id) as db:
+        await give_from_pot(
+            db, actor=scene.steward.actor, to=scene.donor.id, amount_minutes=11, reason="Aide"
+        )
+        assert await pot_balance(db, actor=scene.member.actor) == shown
+        for keeper in (scene.steward, scene.treasurer):
+            assert (await pot_balance(db, actor=keeper.actor)).minutes == left
+        for reader in readers:
+            for refused in (live_pot_balance, circulation):
+                with pytest.raises(NotAllowed):
+                    await refused(db, actor=reader.actor)
+    after = [await said_of_the_pot(one, database, browser, bearer) for one in readers]
+    assert after[0] == between[0], "a member who watches sees nothing move"
+    # The manager's audit trail says that a steward granted something, without the amount.
+    trail = 6
+    assert [said for number, said in enumerate(between[1]) if number != trail] == [
+        said for number, said in enumerate(after[1]) if number != trail
+    ]
+    assert "timebank:pot:granted" in after[1][trail]
+    assert "amount" not in "".join(line for line in after[1][trail].splitlines() if "pot:granted" in line)
+    slug = scene.coop.slug
+    balance = (await bearer(await api_token(database, scene.steward, "hours:read")).get(f"{slug}/pot")).json()
+    assert balance == {"balance_minutes": left, "until": None}
+    page = (await browser(scene.treasurer).get(f"/{slug}/treasury")).text
+    assert "Heures en avance" in page
+
+
+async def test_whoever_owes_is_not_told_how_much_the_pot_lacks(
+    database: Database, db_as: OpenAs, browser: Browser
+) -> None:
+    scene = await make_scene(database, db_as, helped=2)
+    async with database.begin(tenant=scene.coop.tenant_id) as db:
+        left = await live_pot_balance(db, actor=scene.treasurer.actor)
+        await give(db, actor=scene.member.actor, to=scene.helped.id, amount_minutes=left + 60)
+    client = browser(scene.member)
+    page = (await client.get(f"/{scene.coop.slug}/profile/leave")).text
+    assert "n’a pas autant" in page
+    refused = await client.post(f"/api/v1/{scene.coop.slug}/leave", json={})
+    assert refused.json()["code"] == "pot_cannot_cover"
+    assert set(refused.json()["facts"]) == {"owed_minutes"}
 
 
 async def test_the_ledger_itself_shows_the_pot_to_the_treasurer_alone(

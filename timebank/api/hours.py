@@ -3,7 +3,7 @@
 ``post_transfer`` is in ``hot_transfers``, for it has a road of its own.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from tenants.platform.web import (
 )
 from tenants.visit import Visit
 from timebank import gifts as gift_verbs
-from timebank import treasury
+from timebank import pot_statements
 from timebank.ledger import transfers as transfer_verbs
 from timebank.ledger.accounts import hours_account_of
 from timebank.ledger.statements import Move, standing, statement
@@ -94,9 +94,13 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pot(msgspec.Struct, frozen=True, kw_only=True):
-    """The solidarity pot, in minutes."""
+    """What the solidarity pot has: now where ``until`` is null, or had at the end of that month (its first day).
 
-    balance_minutes: int
+    Those who keep the pot see it as it is now; others as of its statement, and null while nothing can be shown.
+    """
+
+    balance_minutes: int | None
+    until: date | None
 
 
 # --- One's own hours -----------------------------------------------------------------------------------
@@ -175,8 +179,9 @@ async def give(visit: NamedDependency[Visit], data: JSONBody[Gift]) -> Response[
 
 @api_get(f"{COOPERATIVE}/pot", operation_id="pot", summary="What the solidarity pot has")
 async def pot(visit: NamedDependency[Visit]) -> Pot:
-    """The balance of the pot, which every member may know."""
-    return Pot(balance_minutes=await treasury.pot_balance(visit.db, actor=visit.member_with(READ)))
+    """The balance of the pot: to the minute for those who keep it, as of the statement for every member."""
+    found = await pot_statements.pot_balance(visit.db, actor=visit.member_with(READ))
+    return Pot(balance_minutes=found.minutes, until=found.until)
 
 
 @api_post(f"{COOPERATIVE}/pot/grants", operation_id="give_from_pot", summary="Grant hours of the pot")

@@ -21,8 +21,14 @@ from timebank.pages.giving import OptionalWords, Words
 from timebank.pages.hours import MOVES_ON_A_PAGE, Version
 from timebank.pages.moves import counterparty
 from timebank.pot_purposes import OUTFLOW_TITLES, PURPOSE_TITLES, PotPurpose
-from timebank.pot_statements import ORIGIN_TITLES, is_gift, pot_moves, pot_statement
-from timebank.treasury import pot_balance
+from timebank.pot_statements import (
+    ORIGIN_TITLES,
+    is_gift,
+    keeps_pot,
+    live_pot_balance,
+    pot_moves,
+    pot_statement,
+)
 
 MEMBERS_TO_CHOOSE_FROM = 500
 
@@ -45,7 +51,7 @@ class PotGrant(msgspec.Struct, frozen=True):
 
 @get("/{cooperative:str}/pot", include_in_schema=False)
 async def pot_page(visit: NamedDependency[Visit], before: Version = None) -> Response[str]:
-    """Show the pot; its keepers also see every move."""
+    """Show the pot as its statement says; its keepers see every move and what it has now."""
     return await _page(visit, before=before)
 
 
@@ -91,7 +97,7 @@ async def _page(
     grant: Form[PotGrant] | None = None,
 ) -> Response[str]:
     actor = visit.actor
-    keeper = actor.holds(Role.STEWARD, Role.TREASURER)
+    keeper = keeps_pot(actor)
     moves = await pot_moves(visit.db, actor=actor, before=before, limit=MOVES_ON_A_PAGE) if keeper else None
     grantees = (
         [
@@ -104,7 +110,7 @@ async def _page(
     )
     return visit.page(
         "timebank/pot.html",
-        balance=await pot_balance(visit.db, actor=actor),
+        balance=await live_pot_balance(visit.db, actor=actor) if keeper else None,
         own=await standing(visit.db, actor=actor, account_id=hours_account_of(actor.member)),
         statement=await pot_statement(visit.db, actor=actor),
         moves=moves,

@@ -29,7 +29,7 @@ from timebank.pot_requests import (
     pot_requests,
     withdraw_pot_request,
 )
-from timebank.treasury import pot_balance
+from timebank.pot_statements import live_pot_balance
 
 Told = Annotated[str, msgspec.Meta(min_length=1, max_length=WORDS_LENGTH, pattern=PROSE_PATTERN)]
 
@@ -201,13 +201,14 @@ async def _show(
     shown: PotRequestShown = await pot_request(visit.db, actor=visit.actor, request_id=request_id)
     one = shown.request
     mine = one.membership_id == visit.actor.member
+    decides = visit.actor.holds(Role.STEWARD) and not mine and one.state is PotRequestState.OPEN
     return visit.page(
         "timebank/pot_request.html",
         request=one,
         name=shown.name,
         mine=mine,
-        decides=visit.actor.holds(Role.STEWARD) and not mine and one.state is PotRequestState.OPEN,
-        balance=await pot_balance(visit.db, actor=visit.actor),
+        decides=decides,
+        balance=await live_pot_balance(visit.db, actor=visit.actor) if decides else None,
         grant=grant or visit.blank_form(PotAnswer, amount_minutes=duration(one.asked_minutes)),
         refusal=refusal or visit.blank_form(PotRefusal),
         form=click or visit.click,

@@ -29,7 +29,7 @@ WHAT_DIFFERS: Final = {
 
 @get("/{cooperative:str}/treasury", include_in_schema=False)
 async def treasury_page(visit: NamedDependency[Visit], after: FromQuery[str] = "") -> Response[str]:
-    """Show how the hours are spread, the last proofs, and (to the treasurer) every account."""
+    """Show the last proofs and, to the treasurer, how the hours are spread and every account."""
     return await _page(visit, after)
 
 
@@ -112,7 +112,7 @@ async def _page(visit: Visit, after: str) -> Response[str]:
     shown = accounts[:ACCOUNTS_ON_A_PAGE]
     return visit.page(
         "timebank/treasury.html",
-        spread=await circulation(visit.db, tenant_id=actor.tenant_id),
+        spread=await circulation(visit.db, actor=actor) if actor.holds(Role.TREASURER) else None,
         proofs=recent,
         accounts=shown,
         after=encode_cursor(shown[-1].name, shown[-1].membership_id) if len(accounts) > len(shown) else "",
