@@ -103,6 +103,12 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return Member(id=MembershipId(self.membership_id), name=self.display_name or "")
 
+    def suspended(self) -> Member | None:
+        """Their membership here, while it is suspended: it lets them leave, and nothing else."""
+        if self.membership_id is None or self.membership_state != "suspended":
+            return None
+        return Member(id=MembershipId(self.membership_id), name=self.display_name or "")
+
 
 def preferred_locale(request: Request[Any, Any, Any]) -> str | None:
     """The first language of ``Accept-Language`` that we speak."""

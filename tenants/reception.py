@@ -64,9 +64,15 @@ async def open_visit(request: Request[Any, Any, Any]) -> AsyncIterator[Visit]:
             raise NotFound
         if bearer_hash and visit.token_id is None:
             raise NotSignedIn
-        if slug is not None and not reading and not request.route_handler.opt.get("open_to_strangers"):
-            # Every writing operation is a member's (but for asking to join): a stranger is told so before
-            # their body is looked at.
+        open_to = request.route_handler.opt
+        if not (
+            slug is None
+            or reading
+            or open_to.get("open_to_strangers")
+            or (visit.suspended and open_to.get("open_to_suspended"))
+        ):
+            # Every writing operation is a member's (but for asking to join, and for leaving while suspended): a
+            # stranger is told so before their body is looked at.
             must_be_a_member(visit)
         zone = visit.cooperative.time_zone if visit.cooperative else None
         with use_locale(visit.locale, zone):

@@ -56,6 +56,7 @@ class Visit:
         self.cooperative = arrival.cooperative()
         self.person = arrival.person()
         self.member = arrival.member()
+        self.suspended = arrival.suspended()
         self.roles = frozenset(Role(role) for role in arrival.roles or ())
         # What mandates give and may not be used for want of a second factor: it reads, and changes nothing.
         self.withheld = frozenset(Role(role) for role in arrival.withheld or ())

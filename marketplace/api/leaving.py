@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace import leaving as verbs
+from tenants.leavers import leaver
 from tenants.memberships import MembershipState
 from tenants.platform.web import api_get, api_post
 from tenants.visit import Visit
@@ -31,14 +32,20 @@ class Parted(msgspec.Struct, frozen=True, kw_only=True):
 @api_get(HERE + "/leaving", operation_id="leaving", summary="What leaving would meet")
 async def leaving(visit: NamedDependency[Visit], member: FromQuery[UUID | None] = None) -> verbs.Leaving:
     """Say what stands in the way and what becomes of the hours; about another, for a manager."""
-    actor = visit.member_with("profile:read")
+    actor = leaver(visit, "profile:read")
     return await verbs.leaving(visit.db, actor=actor, membership_id=member)
 
 
-@api_post(HERE + "/leave", operation_id="leave", summary="Leave the cooperative", status=200)
+@api_post(
+    HERE + "/leave",
+    operation_id="leave",
+    summary="Leave the cooperative",
+    status=200,
+    open_to_suspended=True,
+)
 async def leave(visit: NamedDependency[Visit], data: JSONBody[LeaveTerms]) -> Parted:
     """Leave: mandates end and tokens stop at once, the account is settled as the rule says."""
-    actor = visit.member_with("profile:write")
+    actor = leaver(visit, "profile:write")
     await verbs.leave(visit.db, actor=actor, heir_id=data.heir_id)
     return Parted(membership_id=actor.member, state=MembershipState.LEFT)
 

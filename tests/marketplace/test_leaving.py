@@ -224,6 +224,85 @@ async def test_a_manager_ends_a_membership_and_its_hours_go_to_the_pot(database:
     assert await proved(database, coop)
 
 
+async def suspend(database: Database, coop: Founded, member: Member) -> None:
+    async with database.begin(tenant=coop.tenant_id) as db:
+        await suspend_member(db, actor=coop.manager.actor, membership_id=member.id)
+
+
+@pytest.mark.parametrize("credit", [0, 1, 2])
+async def test_a_suspended_member_leaves_takes_their_data_and_is_forgotten(
+    database: Database, browser: Browser, credit: int
+) -> None:
+    coop, ana, bo = await coop_of_two(database, leaving_credit=credit)
+    await pay(database, bo, ana, 90)
+    await suspend(database, coop, ana)
+    client = browser(ana)
+    home = f"/{coop.slug}"
+    assert f"{home}/profile/leave" in (await client.get(home)).text
+    assert f"{home}/profile/leave" in (await client.get("/me/data")).text
+    page = await client.get(f"{home}/profile/leave")
+    assert page.status_code == 200
+    assert "est suspendue" in page.text
+    assert bo.name not in page.text, "a suspended member reads no list of members"
+    # Nothing else opens.
+    for path in ("/members", "/hours", "/profile", "/notices", "/pot", f"/members/{bo.id}", "/hours/give"):
+        assert (await client.get(home + path)).status_code == 403, path
+    assert (await client.post(f"{home}/pot/give", data={"amount_minutes": "1h"})).status_code == 403
+    asked = (await client.get(f"/api/v1/{coop.slug}/leaving")).json()
+    assert (asked["suspended"], asked["treatment"]) == (True, "to_pot")
+    gone = await client.post(f"{home}/profile/leave", data={"heir": str(bo.id)})
+    assert (gone.status_code, gone.headers["location"]) == (303, "/me/data")
+    assert await in_pot(database, coop) == 90
+    closed = await account(database, ana)
+    assert (closed.balance, closed.closed_at is not None) == (0, True)
+    assert await proved(database, coop)
+    archive = await client.get(f"/me/data/{ana.id}/archive.zip")
+    assert archive.headers["content-type"] == "application/zip"
+    assert (await client.post(f"/me/data/{ana.id}/erase")).status_code == 303
+    assert "Effacement le" in (await client.get("/me/data")).text
+    assert (await client.get(f"{home}/profile/leave")).status_code == 403
+
+
+async def test_a_suspended_member_who_owes_asks_the_treasury_where_nobody_else_may_leave(
+    database: Database, browser: Browser
+) -> None:
+    coop, ana, bo = await coop_of_two(database, leaving_debt=1)
+    treasurer = await factories.give_mandate(database, coop, bo, Role.TREASURER)
+    await pay(database, ana, bo, 90)
+    with pytest.raises(RepayFirst):
+        await go(database, ana)
+    await suspend(database, coop, ana)
+    client = browser(ana)
+    path = f"/{coop.slug}/profile/leave"
+    refused = await client.post(f"/api/v1/{coop.slug}/leave", json={})
+    assert refused.json()["code"] == "write_off_missing"
+    assert (await account(database, ana)).closed_at is not None, "a refusal opens no account"
+    assert (await client.post(f"{path}/write-off")).status_code == 303
+    async with database.begin(tenant=coop.tenant_id) as db:
+        [(asked, _name)] = await write_offs(db, actor=treasurer.actor)
+        await decide_write_off(
+            db, actor=treasurer.actor, write_off_id=asked.id, granted=True, reason="Suspendue depuis mai"
+        )
+    left = await client.post(f"/api/v1/{coop.slug}/leave", json={})
+    assert left.json() == {"membership_id": str(ana.id), "state": "left"}
+    assert (await account(database, ana)).balance == 0
+    assert await proved(database, coop)
+
+
+async def test_what_runs_holds_a_suspended_member_back_and_says_how_it_ends(
+    database: Database, browser: Browser
+) -> None:
+    scene = await village(database)
+    await stories.agreed(database, scene)
+    await suspend(database, scene.coop, scene.bidder)
+    client = browser(scene.bidder)
+    page = (await client.get(f"/{scene.coop.slug}/profile/leave")).text
+    assert "prennent fin sans vous" in page
+    assert "Quitter la coopérative" not in page
+    gone = await client.post(f"/api/v1/{scene.coop.slug}/leave", json={})
+    assert gone.json()["code"] == "something_in_the_way"
+
+
 async def test_the_last_manager_hands_over_first_and_a_token_cannot_leave(database: Database) -> None:
     coop, ana, _bo = await coop_of_two(database)
     with pytest.raises(LastManager):

@@ -8,6 +8,7 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from tenants.leavers import leaver
 from tenants.platform.web import (
     PAGE_LENGTH,
     After,
@@ -59,11 +60,14 @@ def seen(one: WriteOff) -> WriteOffSeen:
 
 
 @api_post(
-    "/{cooperative:str}/leave/write-off", operation_id="ask_write_off", summary="Ask that a debt be forgiven"
+    "/{cooperative:str}/leave/write-off",
+    operation_id="ask_write_off",
+    summary="Ask that a debt be forgiven",
+    open_to_suspended=True,
 )
 async def ask_write_off(visit: NamedDependency[Visit]) -> WriteOffSeen:
     """Ask that what one owes be forgiven, so that one may leave."""
-    return seen(await verbs.ask_write_off(visit.db, actor=visit.member_with("profile:write")))
+    return seen(await verbs.ask_write_off(visit.db, actor=leaver(visit, "profile:write")))
 
 
 @api_get(PATH, operation_id="write_offs", summary="Debts of members who want to leave")
