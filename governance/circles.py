@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, aliased, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, aliased, mapped_column
 from sqlalchemy.sql import column, table
 
 from tenants.actors import Actor
@@ -192,7 +192,7 @@ _MANDATES = table(
 )
 
 
-def sits_in(circle_id: ColumnElement[UUID] | UUID) -> ColumnElement[bool]:
+def sits_in(circle_id: InstrumentedAttribute[CircleId] | UUID) -> ColumnElement[bool]:
     """Whether a ``Membership`` is in this open circle now: seated, sent by a child circle, or anybody in the root."""
     open_one, child = aliased(Circle), aliased(Circle)
     seated = exists().where(

@@ -5,7 +5,7 @@ there yet (``governance.sql``), and its name never changes. A member is in at mo
 weight: those are in the rulebook.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import Final
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.college_weights import COLLEGE_WEIGHTS, shares_of
+from tenants.actors import Actor
 from tenants.platform.database import Base
 from tenants.platform.ids import CollegeId, CooperativeId, MembershipId
 from tenants.rulebook import value_in_force
@@ -92,3 +93,10 @@ async def colleges_of(
         CollegePlace.left_at.is_(None),
     )
     return {row.membership_id: row.college_id for row in await db.execute(query)}
+
+
+async def colleges(db: AsyncSession, *, actor: Actor) -> Sequence[College]:
+    """Every college there is or was, by name; those that weigh something now are in ``college_weights``."""
+    _ = actor.member
+    query = select(College).where(College.tenant_id == actor.tenant_id)
+    return (await db.scalars(query.order_by(func.lower(College.name)))).all()
