@@ -98,7 +98,7 @@ class Threshold(Part, frozen=True, kw_only=True):
     """What part of the whole is enough."""
 
     operator: Operator = Operator.OVER
-    ratio: Fraction = HALF
+    ratio: Fraction = msgspec.field(default_factory=lambda: HALF)
 
     def met_by(self, part: int | Fraction, whole: int | Fraction = 1) -> bool:
         """Is ``part`` of ``whole`` enough? Nothing of nothing never is."""
@@ -114,7 +114,7 @@ class College(Part, frozen=True, kw_only=True):
     id: str
     weight: Fraction
     members: int
-    quorum: Fraction = Fraction(0)
+    quorum: Fraction = msgspec.field(default_factory=Fraction)
 
 
 class Electorate(Part, frozen=True, kw_only=True):
@@ -125,11 +125,11 @@ class Electorate(Part, frozen=True, kw_only=True):
     """
 
     members: int | None = None
-    quorum: Fraction = Fraction(0)
+    quorum: Fraction = msgspec.field(default_factory=Fraction)
     abstention: Abstention = Abstention.EXCLUDED
     colleges: tuple[College, ...] = ()
     carry: Carry = Carry.PROPORTIONAL
-    college_threshold: Threshold = Threshold()
+    college_threshold: Threshold = msgspec.field(default_factory=Threshold)
     empty_college: EmptyCollege = EmptyCollege.FAIL
 
 
@@ -148,7 +148,7 @@ class TieRule(Part, frozen=True, kw_only=True):
 class Majority(Part, frozen=True, kw_only=True, tag_field="method", tag="majority"):
     """One option per ballot. ``default_option`` (against, no change) wins where no other meets the threshold."""
 
-    threshold: Threshold = Threshold()
+    threshold: Threshold = msgspec.field(default_factory=Threshold)
     default_option: str | None = None
 
 
@@ -167,8 +167,8 @@ class Schulze(Part, frozen=True, kw_only=True, tag_field="method", tag="schulze"
     """
 
     default_option: str | None = None
-    quorum: Fraction = Fraction(0)
-    majority: dict[str, Fraction] = {}
+    quorum: Fraction = msgspec.field(default_factory=Fraction)
+    majority: dict[str, Fraction] = msgspec.field(default_factory=dict)
     operator: Operator = Operator.AT_LEAST
 
 
@@ -190,8 +190,8 @@ class Contest(Part, frozen=True, kw_only=True):
 
     options: tuple[str, ...]
     rule: Rule
-    electorate: Electorate = Electorate()
-    ties: TieRule = TieRule()
+    electorate: Electorate = msgspec.field(default_factory=Electorate)
+    ties: TieRule = msgspec.field(default_factory=TieRule)
     void: tuple[str, ...] = ()
     rule_version: str = ""
 

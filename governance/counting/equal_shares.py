@@ -23,26 +23,12 @@ from governance.counting.contest import (
     EqualShares,
     TieKind,
 )
-from governance.counting.outcome import Outcome, Tie, Verdict, Working
-from governance.counting.purses import Round, Voters, run
+from governance.counting.outcome import Outcome, Tie, Verdict
+from governance.counting.purses import Voters, run
 from governance.counting.ties import by_lot
+from governance.counting.workings import SharesWorking
 
 Progress: TypeAlias = Callable[[int, int], None]
-
-
-class SharesWorking(Working, frozen=True, kw_only=True, tag="equal-shares"):
-    """The purse. ``shares`` is what each person had to spend, per college; ``raised`` how many steps Add1 added.
-
-    ``completed`` are the projects that Add1u added, which nobody's share paid for.
-    """
-
-    budget: int
-    spent: int
-    supporters: dict[str, int]
-    shares: dict[str, Fraction]
-    raised: int
-    rounds: tuple[Round, ...]
-    completed: tuple[str, ...]
 
 
 def count_shares(

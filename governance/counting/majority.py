@@ -8,8 +8,6 @@ This file must never read more than how many chose what.
 from collections.abc import Sequence
 from fractions import Fraction
 
-import msgspec
-
 from governance.counting.ballots import MajoritySums
 from governance.counting.colleges import Attendance, Cast, attendance
 from governance.counting.contest import (
@@ -21,27 +19,9 @@ from governance.counting.contest import (
     Majority,
     Operator,
 )
-from governance.counting.outcome import Outcome, Tie, Verdict, Working
+from governance.counting.outcome import Outcome, Tie, Verdict
 from governance.counting.ties import settle
-
-
-class CollegeVote(msgspec.Struct, frozen=True, kw_only=True):
-    """How one college voted (everybody, without colleges). ``shares`` is of what counts as expressed there."""
-
-    college: str
-    weight: Fraction
-    votes: dict[str, int]
-    abstained: int
-    expressed: int
-    shares: dict[str, Fraction]
-    carried: str | None = None
-
-
-class MajorityWorking(Working, frozen=True, kw_only=True, tag="majority"):
-    """Votes by college and the score of each option, of 1."""
-
-    colleges: tuple[CollegeVote, ...]
-    scores: dict[str, Fraction]
+from governance.counting.workings import CollegeVote, MajorityWorking
 
 
 def count_majority(contest: Contest, rule: Majority, sums: Sequence[MajoritySums], seed: str) -> Outcome:

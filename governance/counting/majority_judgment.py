@@ -21,34 +21,9 @@ from governance.counting.contest import (
     MajorityJudgment,
     Missing,
 )
-from governance.counting.outcome import Outcome, Verdict, Working
+from governance.counting.outcome import Outcome, Verdict
 from governance.counting.ties import settle
-
-
-class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """How one option was judged. ``judged`` is per grade, best first; ``above`` and ``below`` the majority grade."""
-
-    option: str
-    judged: tuple[int, ...]
-    grade: str
-    above: int
-    below: int
-
-    @property
-    def sign(self) -> str:
-        """What the gauge adds to the grade."""
-        return "+" if self.above > self.below else "-"
-
-
-class JudgmentWorking(Working, frozen=True, kw_only=True, tag="majority-judgment"):
-    """The merit profiles, best option first. Numbers are in 1/``unit`` of a ballot (of all the weight, under colleges).
-
-    ``rejected`` ballots left an option without a grade where the rule asks for all of them.
-    """
-
-    unit: int
-    profiles: tuple[Profile, ...]
-    rejected: int
+from governance.counting.workings import JudgmentWorking, Profile
 
 
 def count_judgment(

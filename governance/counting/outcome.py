@@ -7,9 +7,8 @@ This file must never count.
 from enum import StrEnum
 from fractions import Fraction
 
-import msgspec
-
-from governance.counting.contest import TieKind
+from governance.counting.contest import Part, TieKind
+from governance.counting.workings import Working
 
 
 class Verdict(StrEnum):
@@ -22,7 +21,7 @@ class Verdict(StrEnum):
     NO_BALLOTS = "no_ballots"
 
 
-class Tie(msgspec.Struct, frozen=True, kw_only=True):
+class Tie(Part, frozen=True, kw_only=True):
     """Options that the ballots do not separate. ``order`` is how they were separated, if they were, best first."""
 
     options: tuple[str, ...]
@@ -30,7 +29,7 @@ class Tie(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[str, ...] = ()
 
 
-class Turnout(msgspec.Struct, frozen=True, kw_only=True):
+class Turnout(Part, frozen=True, kw_only=True):
     """One college, or everybody (``college`` is then empty). ``weight`` is what it counts for in the end."""
 
     college: str
@@ -41,11 +40,7 @@ class Turnout(msgspec.Struct, frozen=True, kw_only=True):
     counts: bool
 
 
-class Working(msgspec.Struct, frozen=True, kw_only=True, tag_field="method"):
-    """What led to the result; each method has its own."""
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(Part, frozen=True, kw_only=True):
     """The result. ``ranking`` is in tiers, best first; ``trace`` is the hash of all of it and of what was counted."""
 
     verdict: Verdict

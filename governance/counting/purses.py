@@ -10,23 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 
-import msgspec
-
 from governance.counting.contest import EqualShares, Utility
-
-
-class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """A project that its supporters paid for. ``payment`` is what each paid who could; the others paid what they had left.
-
-    ``rate`` is the payment per unit of what the project is worth to a supporter: the lowest came first.
-    """
-
-    option: str
-    cost: int
-    supporters: int
-    paid_in_full: int
-    payment: Fraction
-    rate: Fraction
+from governance.counting.workings import Round
 
 
 @dataclass(frozen=True)

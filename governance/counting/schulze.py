@@ -15,42 +15,11 @@ import msgspec
 from governance.counting.ballots import SchulzeSums
 from governance.counting.colleges import Cast, attendance
 from governance.counting.contest import Abstention, Carry, Contest, Operator, Schulze
-from governance.counting.outcome import Outcome, Verdict, Working
+from governance.counting.outcome import Outcome, Verdict
 from governance.counting.ties import settle
+from governance.counting.workings import BeatPath, Gate, SchulzeWorking
 
 Matrix: TypeAlias = Sequence[Sequence[int]]
-
-
-class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """How an option fared against the default. ``preferring`` and ``opposing`` in the working's unit."""
-
-    option: str
-    preferring: int
-    opposing: int
-    persons: int
-    quorum_met: bool
-    majority_met: bool
-
-
-class BeatPath(msgspec.Struct, frozen=True, kw_only=True):
-    """The strongest path from the first option to the last. ``votes`` for and against at its weakest step."""
-
-    path: tuple[str, ...]
-    votes: tuple[int, int]
-
-
-class SchulzeWorking(Working, frozen=True, kw_only=True, tag="schulze"):
-    """All comparisons. Numbers are in 1/``unit`` of a ballot (of all the weight, under colleges).
-
-    ``pairwise[i][j]``: for ``options[i]`` above ``options[j]``. ``paths`` are those from and to each winner.
-    """
-
-    options: tuple[str, ...]
-    unit: int
-    pairwise: tuple[tuple[int, ...], ...]
-    gates: tuple[Gate, ...]
-    kept: tuple[str, ...]
-    paths: tuple[BeatPath, ...]
 
 
 class Strength(NamedTuple):

@@ -33,15 +33,25 @@ def canonical(value: Any) -> bytes:
 def digest_of_ballots(boxes: Boxes) -> str:
     """SHA-256 over the ballots, whatever their order: hexadecimal.
 
-    Per college in the order of its id: the id in UTF-8, a zero byte, how many different ballots there are (8 bytes,
-    big-endian), then each in the order of its bytes: its marks and its number (8 bytes).
+    Per college that has ballots, in the order of its id: the id in UTF-8 and a zero byte. Then per number of times that
+    a ballot was cast, from the lowest: that number, how many different ballots were cast so often (each 16 bytes,
+    big-endian), and the marks of these in the order of their bytes.
     """
     digest = hashlib.sha256()
     for college in sorted(boxes):
-        box = {marks: count for marks, count in boxes[college].items() if count}
-        numbers = {count: count.to_bytes(8, "big") for count in set(box.values())}
-        digest.update(college.encode() + b"\0" + len(box).to_bytes(8, "big"))
-        digest.update(b"".join([marks + numbers[box[marks]] for marks in sorted(box)]))
+        box = boxes[college]
+        alike: dict[int, list[bytes]] = {}
+        if set(box.values()) == {1}:
+            alike[1] = list(box)
+        else:
+            for marks, times in box.items():
+                alike.setdefault(times, []).append(marks)
+        alike.pop(0, None)
+        if alike:
+            digest.update(college.encode() + b"\0")
+        for times in sorted(alike):
+            digest.update(times.to_bytes(16, "big") + len(alike[times]).to_bytes(16, "big"))
+            digest.update(b"".join(sorted(alike[times])))
     return digest.hexdigest()
 
 
