@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
 from tenants.platform import markdown, search_words, territories, words
+from tenants.platform.elisions import elided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +63,7 @@ def environment() -> Environment:
     )
     jinja.policies["ext.i18n.trimmed"] = True
     jinja.install_gettext_callables(words.gettext, _plural, newstyle=True)  # type: ignore[attr-defined]
+    jinja.globals |= {"gettext": _said, "ngettext": _said_of}
     jinja.globals["asset"] = asset
     jinja.globals["current_locale"] = words.current_locale
     jinja.globals["territories_by_region"] = territories.territories_by_region
@@ -111,6 +113,25 @@ def _spoken(say: Callable[..., str]) -> Callable[..., str]:
 def _plural(singular: str, plural: str, n: int) -> str:
     # Jinja fills the %(name)s in by itself, after this has chosen the form.
     return words.ngettext(singular, plural, n)
+
+
+@pass_context
+def _said(context: Context, message: str, /, **facts: Any) -> str:
+    return _fill(context, words.gettext(message), facts)
+
+
+@pass_context
+def _said_of(context: Context, singular: str, plural: str, num: int, /, **facts: Any) -> str:
+    return _fill(context, words.ngettext(singular, plural, num), {"num": num, **facts})
+
+
+def _fill(context: Context, text: str, facts: dict[str, Any]) -> str:
+    """Fill the %(name)s in as Jinja does, once French has elided before them."""
+    if words.current_locale() == "fr":
+        text, facts = elided(text, facts)
+    if context.eval_ctx.autoescape:
+        text = Markup(text)  # noqa: S704 (our own sentence; what fills it in is escaped)
+    return text % facts
 
 
 __all__ = [

@@ -28,6 +28,8 @@ from babel.lists import format_list
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 
+from tenants.platform.elisions import elided
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -92,7 +94,14 @@ def ngettext(singular: str, plural: str, n: int, **facts: object) -> str:
         text = forms[0 if n == 1 else -1]
     else:
         text = _set_type(singular if abs(n) < 2 else plural)
-    return text.format(n=number(n), **_said(facts)) if facts or "{n}" in text else text
+    return _filled(text, {"n": number(n), **facts}) if facts or "{n}" in text else text
+
+
+def _filled(text: str, facts: Mapping[str, object]) -> str:
+    said = _said(facts)
+    if _locale.get() == "fr":
+        text, said = elided(text, said)
+    return text.format(**said)
 
 
 def _(message: str, **facts: object) -> str:
@@ -102,7 +111,7 @@ def _(message: str, **facts: object) -> str:
     ``_("Il vous manque {missing_minutes}.", missing_minutes=90)`` gives "Il vous manque 1 h 30."
     """
     text = gettext(message)
-    return text.format(**_said(facts)) if facts else text
+    return _filled(text, facts) if facts else text
 
 
 @cache
