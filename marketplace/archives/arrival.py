@@ -1,14 +1,10 @@
 """Import: an archive becomes a cooperative of this installation, whole and proved equal, or nothing happens.
 
-First the file is checked against its fingerprint, byte by byte, then loaded in one transaction as role ``owner``,
-which row-level security keeps to the one cooperative; the ledger, the register, the rules and every reference are
-proved before COMMIT. Nothing is ever unpacked to the disk. This file must never link a membership to a person.
+First the file is checked against its fingerprint, byte by byte (``reading``), then loaded in one transaction as role
+``owner``, which row-level security keeps to the one cooperative; the ledger, the register, the rules and every
+reference are proved before COMMIT. This file must never link a membership to a person.
 """
 
-import hashlib
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,24 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace import rulebooks  # noqa: F401  # Every floor's kinds of register lines.
 from marketplace.archives.contents import (
     ANEW,
-    FORMAT,
     INSTEAD,
     LEDGER,
-    LONGEST_LINE,
-    LONGEST_MANIFEST,
-    MANIFEST,
-    MOST_BYTES,
-    README,
     ArchiveRefused,
-    ArchiveUnreadable,
     LedgerSum,
     Manifest,
     columns_of,
     file_of,
-    fingerprint,
     travelling,
 )
 from marketplace.archives.departure import Report
+from marketplace.archives.reading import Archive
 from tenants import audit
 from tenants.actors import Actor
 from tenants.cooperatives import RESERVED_SLUGS, SLUG, check_place, cooperative_of
@@ -68,74 +57,6 @@ _BROKEN_SUCCESSIONS: Final = text("""
         FROM rule_versions WHERE tenant_id = :tenant
     ) AS versions WHERE ends IS DISTINCT FROM next_begins
 """)
-
-
-class Archive:
-    """An archive that is open and whose manifest agrees with the fingerprint."""
-
-    def __init__(self, file: zipfile.ZipFile, manifest: Manifest) -> None:
-        self._file = file
-        self.manifest = manifest
-
-    def rows(self, name: str) -> Iterator[bytes]:
-        """The lines of a file, each checked for length, and all of them against the manifest at the end."""
-        content = next(one for one in self.manifest.contents if one.name == name)
-        digest, length, rows = hashlib.sha256(), 0, 0
-        with self._file.open(name) as lines:
-            while line := lines.readline(LONGEST_LINE + 1):
-                length, rows = length + len(line), rows + 1
-                if len(line) > LONGEST_LINE or length > content.length_bytes:
-                    break
-                digest.update(line)
-                yield line
-        if (length, digest.hexdigest()) != (content.length_bytes, content.sha256):
-            raise _altered(name)
-        if name != README and rows != content.rows:
-            raise _altered(name)
-
-    def check(self) -> None:
-        """Read everything once. Raises ArchiveRefused at the first byte that differs."""
-        for content in self.manifest.contents:
-            for _line in self.rows(content.name):
-                pass
-
-
-def open_archive(path: Path, *, expected: str) -> Archive:
-    """Open the file and hold its manifest against the fingerprint. Raises ArchiveUnreadable, ArchiveRefused."""
-    try:
-        file = zipfile.ZipFile(path)
-        with file.open(MANIFEST) as opened:
-            written = opened.read(LONGEST_MANIFEST)
-        manifest = msgspec.json.decode(written, type=Manifest)
-        UUID(manifest.tenant_id)
-    except (OSError, KeyError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
-        message = f"{path} is no archive of a cooperative, or is broken ({error})."
-        raise ArchiveUnreadable(message) from error
-    if fingerprint(written) != expected.replace(" ", "").lower():
-        message = "The fingerprint differs: this is not the file that was exported. Ask the exporter again."
-        raise ArchiveRefused(message)
-    _must_be_whole(file, manifest)
-    return Archive(file, manifest)
-
-
-def _must_be_whole(file: zipfile.ZipFile, manifest: Manifest) -> None:
-    if manifest.format != FORMAT:
-        message = f"The archive has the format {manifest.format}; this version reads {FORMAT}."
-        raise ArchiveRefused(message)
-    wanted = {README, *(file_of(table.name) for table in travelling())}
-    inside = [one.filename for one in file.infolist()]
-    listed = [one.name for one in manifest.contents]
-    if sorted(inside) != sorted({*wanted, MANIFEST}) or sorted(listed) != sorted(wanted):
-        strange = sorted({*inside, *listed} ^ {*wanted, MANIFEST}) or ["a file twice"]
-        message = f"The archive does not hold exactly the files of this version: {', '.join(strange[:5])}."
-        raise ArchiveRefused(message)
-    if sum(one.length_bytes for one in manifest.contents) > MOST_BYTES:
-        message = f"Unpacked, the archive would be larger than {MOST_BYTES // 2**30} GiB."
-        raise ArchiveRefused(message)
-
-
-def _altered(name: str) -> ArchiveRefused:
-    return ArchiveRefused(f"{name} was altered: its contents are not what the manifest says.")
 
 
 async def import_tenant(settings: Settings, archive: Archive, *, slug: str | None, report: Report) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy import text
 
-from marketplace.archives import arrival, departure
+from marketplace.archives import arrival, departure, reading
 from marketplace.archives.contents import travelling
 from tenants import audit
 from tenants.actors import Actor
@@ -40,7 +40,7 @@ async def bring(
     settings: Settings, *, path: Path, fingerprint: str, slug: str | None, console: Console
 ) -> None:
     """Check the archive, load it and prove it. Raises ``CannotRun``."""
-    archive = arrival.open_archive(path, expected=fingerprint)
+    archive = reading.open_archive(path, expected=fingerprint)
     with _bar(console) as progress:
         task = progress.add_task("Importing", total=len(travelling()))
         await arrival.import_tenant(

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from marketplace.amendment_answers import GoneFromTeam
 from marketplace.leaving import leave
 from marketplace.reports import report_review, reports
 from marketplace.reviews import ReviewTerms, Verdict, write_review
-from marketplace.teams import NotActiveInTeam
 from tenants.actors import Role
 from tenants.delegation_refusals import NotDelegated
 from tenants.delegations import delegation
@@ -18,7 +18,15 @@ from tenants.platform.database import Database
 from tenants.platform.errors import Refusal
 from tests.factories import Founded, Member, give_mandate, join_member
 from tests.marketplace import stories
-from tests.marketplace.team_stories import agreed_team, amend, amendment_state, answer, crew, proven
+from tests.marketplace.team_stories import (
+    agreed_team,
+    amend,
+    amendment_state,
+    answer,
+    crew,
+    proven,
+    shares_of,
+)
 from tests.timebank.acting import HOUR, acting, approved, entered, in_days, proposed
 from timebank.contests import ContestOutcome, contest_entry, decide_contest
 from timebank.gifts import give
@@ -139,10 +147,16 @@ async def test_who_is_gone_at_the_last_consent_is_not_taken_into_a_team(database
     else:
         async with database.begin(tenant=home.tenant_id) as db:
             await suspend_member(db, actor=home.manager.actor, membership_id=scene.fourth.id)
-    with pytest.raises(NotActiveInTeam):
+    with pytest.raises(GoneFromTeam):
         await answer(database, scene.lead, mission_id, asked)
     assert await amendment_state(database, scene.client, asked) == "pending"
+    assert await shares_of(database, scene.client, mission_id) == {scene.lead.id: 1, scene.second.id: 1}
     await answer(database, scene.client, mission_id, asked, how="withdraw")
+    # The way out that the refusal names: another change, without who is gone.
+    again = await amend(database, scene.client, mission_id, 80, (scene.lead, 1), (scene.second, 1))
+    for member in (scene.lead, scene.second):
+        await answer(database, member, mission_id, again)
+    assert await amendment_state(database, scene.client, again) == "applied"
     await proven(database, scene)
 
 
@@ -152,13 +166,13 @@ async def test_a_mediator_does_not_read_who_reported_their_own_words(database: D
     mission = await stories.delivered(database, scene)
     await stories.confirm(database, scene.author, mission)
     async with database.begin(tenant=scene.coop.tenant_id) as db:
+        written = []
         for one, other in ((scene.bidder, scene.author), (scene.author, scene.bidder)):
             terms = ReviewTerms(subject_id=other.id, verdict=Verdict.BADLY, words=f"De {one.name}")
             review = await write_review(db, actor=one.actor, mission_id=mission, terms=terms)
-            if one is scene.bidder:
-                written = review.id
+            written.append(review.id)
     async with database.begin(tenant=scene.coop.tenant_id) as db:
-        await report_review(db, actor=scene.other.actor, review_id=written, reason="Cruel pour Chloé")
+        await report_review(db, actor=scene.other.actor, review_id=written[0], reason="Cruel pour Chloé")
     async with database.begin(tenant=scene.coop.tenant_id) as db:
         assert [one.reason for one in await reports(db, actor=scene.mediator.actor)] == ["Cruel pour Chloé"]
         assert await reports(db, actor=mediator.actor) == []

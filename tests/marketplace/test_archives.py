@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from marketplace import schema
-from marketplace.archives import arrival
+from marketplace.archives import arrival, reading
 from marketplace.archives.contents import (
     INSTEAD,
     MANIFEST,
@@ -102,7 +102,7 @@ class Moved:
 
     async def bring(self, path: Path | None = None, made: str | None = None, slug: str | None = None) -> None:
         """Import it there."""
-        archive = arrival.open_archive(path or self.path, expected=made or self.made)
+        archive = reading.open_archive(path or self.path, expected=made or self.made)
         await arrival.import_tenant(self.there, archive, slug=slug, report=lambda _table, _rows: None)
 
 
@@ -330,8 +330,8 @@ def test_a_column_that_sounds_like_a_secret_does_not_travel() -> None:
 
 def test_another_fingerprint_is_refused(moved: Moved) -> None:
     with pytest.raises(ArchiveRefused, match="fingerprint"):
-        arrival.open_archive(moved.path, expected="0" * 64)
-    again = arrival.open_archive(moved.path, expected=f" {moved.made.upper()} ")
+        reading.open_archive(moved.path, expected="0" * 64)
+    again = reading.open_archive(moved.path, expected=f" {moved.made.upper()} ")
     assert again.manifest.slug == moved.home.slug
 
 
@@ -340,7 +340,27 @@ def test_what_is_no_archive_is_unreadable(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "file.zip"
     path.write_bytes(data)
     with pytest.raises(ArchiveUnreadable):
-        arrival.open_archive(path, expected="0" * 64)
+        reading.open_archive(path, expected="0" * 64)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "tables/transfers.jsonl"])
+@pytest.mark.parametrize("harm", ["packed otherwise", "encrypted", "damaged"])
+def test_bytes_that_do_not_unpack_are_refused_and_do_not_escape(moved: Moved, name: str, harm: str) -> None:
+    """Past the fingerprint too: it covers the manifest alone."""
+    data = bytearray(moved.path.read_bytes())
+    with zipfile.ZipFile(moved.path) as archive:
+        begins = archive.getinfo(name).header_offset
+    listed = data.index(name.encode(), data.index(b"PK\x01\x02")) - 46
+    if harm == "damaged":
+        for at in range(begins + 30 + len(name) + 20, begins + 30 + len(name) + 60):
+            data[at] ^= 0x5A
+    else:
+        place, value = (8, 99) if harm == "packed otherwise" else (6, 1)
+        data[begins + place] = data[listed + place + 2] = value
+    path = moved.path.with_name("harmed.zip")
+    path.write_bytes(data)
+    with pytest.raises((ArchiveUnreadable, ArchiveRefused)):
+        reading.open_archive(path, expected=moved.made).check()
 
 
 @pytest.mark.parametrize("name", ["tables/transfers.jsonl", "tables/memberships.jsonl", README])
@@ -443,7 +463,7 @@ def test_a_file_that_unpacks_to_more_than_it_says_is_cut_off(moved: Moved) -> No
     path, made = moved.altered(
         lambda files: files.update({file_of("notices"): b"0" * 50_000_000}), resigned=False
     )
-    archive = arrival.open_archive(path, expected=made)
+    archive = reading.open_archive(path, expected=made)
     with pytest.raises(ArchiveRefused, match="altered"):
         archive.check()
 
@@ -451,6 +471,6 @@ def test_a_file_that_unpacks_to_more_than_it_says_is_cut_off(moved: Moved) -> No
 def test_an_archive_that_says_it_unpacks_to_too_much_is_refused(
     moved: Moved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrival, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(reading, "MOST_BYTES", 10_000)
     with pytest.raises(ArchiveRefused, match="larger"):
-        arrival.open_archive(moved.path, expected=moved.made)
+        reading.open_archive(moved.path, expected=moved.made)
