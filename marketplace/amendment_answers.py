@@ -48,13 +48,24 @@ class AmendmentGone(Refusal):
     message = N_("Cette modification n'est plus en attente : relisez la mission.")
 
 
+class GoneFromTeam(NotActiveInTeam):
+    """Somebody who would be in the team was suspended or left since they accepted."""
+
+    status = 409
+    code = "gone_from_team"
+    message = N_(
+        "Quelqu'un de l'équipe prévue n'est plus membre actif. Rien n'a changé : refusez ou retirez cette "
+        "modification, et proposez-en une autre sans cette personne."
+    )
+
+
 async def accept_amendment(
     db: AsyncSession, *, actor: Actor, mission_id: UUID, amendment_id: UUID
 ) -> Amendment:
     """Accept what it means for oneself; the last consent changes the agreement and what is held. Who is asked.
 
     Raises NotEnoughHours with its figures if the payer who accepts lacks the hours, and PayerShort without any
-    if somebody else does.
+    if somebody else does; GoneFromTeam if a member of the team is active no more.
     """
     mission, agreement, amendment, parts = await _open(db, actor, mission_id, amendment_id)
     asked = still_asked(amendment, agreement, parts)
@@ -171,7 +182,7 @@ async def _apply(
     parts: Sequence[AmendmentPart],
     clock: Today,
 ) -> None:
-    """Change the agreement and what is held for it, at once. Raises NotActiveInTeam if somebody in it is gone."""
+    """Change the agreement and what is held for it, at once. Raises GoneFromTeam if somebody in it is gone."""
     await _must_be_there(db, agreement, [part.member_id for part in parts if part.after_shares])
     if amendment.after_minutes != agreement.agreed_minutes:
         hold_id, orders = await rehold(
@@ -224,7 +235,7 @@ async def _apply(
 async def _must_be_there(db: AsyncSession, agreement: Agreement, team: Sequence[UUID]) -> None:
     """Refuse if somebody in the team is no active member any more; whoever is leaving just now waits, or has left.
 
-    Their hours would go to an account that nobody opens. Raises NotActiveInTeam.
+    Their hours would go to an account that nobody opens. Raises GoneFromTeam.
     """
     states = await db.scalars(
         select(Membership.state)
@@ -233,4 +244,4 @@ async def _must_be_there(db: AsyncSession, agreement: Agreement, team: Sequence[
         .with_for_update(read=True)
     )
     if any(state is not MembershipState.ACTIVE for state in states):
-        raise NotActiveInTeam
+        raise GoneFromTeam
