@@ -101,7 +101,7 @@ async def invite_member(
     Whether anybody can already sign in with this address makes no difference to the answer.
     """
     actor.must_hold(Role.MANAGER)
-    await _must_be_within_a_day(db, actor)
+    await must_be_within_a_day(db, actor)
     invitation = await write_invitation(
         db,
         tenant_id=actor.tenant_id,
@@ -177,7 +177,7 @@ async def resend_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UU
     Raises JustMailed within 10 minutes of the last time, TooManyInvitations, NotFound.
     """
     actor.must_hold(Role.MANAGER)
-    await _must_be_within_a_day(db, actor)
+    await must_be_within_a_day(db, actor)
     invitation = await lock_pending(db, actor.tenant_id, invitation_id)
     now = (await db.execute(select(func.now()))).scalar_one()
     if invitation.sent_at is not None and now - invitation.sent_at < PAUSE:
@@ -189,8 +189,11 @@ async def resend_invitation(db: AsyncSession, *, actor: Actor, invitation_id: UU
     return invitation
 
 
-async def _must_be_within_a_day(db: AsyncSession, actor: Actor) -> None:
-    """Count what this manager mailed: by the audit trail, which keeps what was taken back since."""
+async def must_be_within_a_day(db: AsyncSession, actor: Actor) -> None:
+    """Count what this manager mailed: by the audit trail, which keeps what was taken back since.
+
+    Raises TooManyInvitations.
+    """
     query = select(func.count()).where(
         AuditEntry.tenant_id == actor.tenant_id,
         AuditEntry.actor_id == actor.membership_id,

@@ -1,7 +1,7 @@
 """Members without a computer: a manager writes them in, paper reaches them, and one day they may sign in after all.
 
 Their membership is active and unclaimed: nobody signs in as them, and only their delegate or a signed paper acts.
-It is linked to a person only when somebody accepts from the mailbox that the manager then names. This file must
+It is linked to a person only when somebody accepts from the mailbox that the manager then names (``claims``). This file must
 never sign anybody in, nor claim a membership for anyone.
 """
 
@@ -14,10 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants import audit, register
 from tenants.actors import Actor, Role
-from tenants.events import MemberInvited, MemberJoined
-from tenants.invitations import AlreadyInvited, Invitation
+from tenants.events import MemberJoined
+from tenants.invitations import Invitation
 from tenants.memberships import Membership, MembershipState, StateUnfit, count_members, lock_member
-from tenants.people import plain_email
 from tenants.platform.errors import NotAllowed, Refusal
 from tenants.platform.outbox import emit
 from tenants.platform.words import N_
@@ -64,40 +63,6 @@ async def admit_offline_member(
     count = await count_members(db, tenant_id=actor.tenant_id)
     await register.append(db, tenant_id=actor.tenant_id, kind="member_admitted", facts={"members": count})
     return admitted
-
-
-async def invite_offline_member(
-    db: AsyncSession, *, actor: Actor, membership_id: UUID, email: str
-) -> Invitation:
-    """Mail somebody who has found a computer a link by which they take up the membership that is theirs already.
-
-    Whoever accepts from that mailbox is linked to it, and nobody before. Raises StateUnfit, AlreadyInvited, NotFound.
-    """
-    actor.must_hold(Role.MANAGER)
-    found = await lock_member(db, actor.tenant_id, membership_id)
-    if found.person_id is not None or found.state is not MembershipState.ACTIVE:
-        raise StateUnfit
-    address = plain_email(email)
-    taken = select(Membership.id).where(
-        Membership.tenant_id == actor.tenant_id,
-        Membership.contact_email == address,
-        Membership.id != found.id,
-        Membership.state != MembershipState.LEFT,
-    )
-    pending = select(Invitation.id).where(
-        Invitation.tenant_id == actor.tenant_id,
-        Invitation.membership_id == found.id,
-        Invitation.consumed_at.is_(None),
-    )
-    if await db.scalar(taken) is not None or await db.scalar(pending) is not None:
-        raise AlreadyInvited
-    found.contact_email = address
-    invitation = Invitation(tenant_id=actor.tenant_id, membership_id=found.id, invited_by=actor.membership_id)
-    db.add(invitation)
-    await db.flush()
-    await audit.record(db, actor=actor, action="tenants:invitation:sent", subject_id=invitation.id)
-    await emit(db, MemberInvited(tenant_id=actor.tenant_id, invitation_id=invitation.id))
-    return invitation
 
 
 async def offline_members(

@@ -52,6 +52,7 @@ API: Final[tuple[ControllerRouterHandler, ...]] = (
     members.change_profile,
     members.change_contact_email,
     members.confirm_contact_email,
+    members.invite_imported_member,
     members.suspend_member,
     members.reinstate_member,
     *imports.API,

@@ -9,11 +9,11 @@ from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from tenants import contact_emails, own_profiles
+from tenants import claims, contact_emails, own_profiles
 from tenants import memberships as verbs
 from tenants.actors import Actor
 from tenants.memberships import DISPLAY_NAME_LENGTH, Membership, MembershipState
-from tenants.pages.members import cursor_of
+from tenants.pages.members import MailboxFound, cursor_of
 from tenants.pages.profile import Profile, told
 from tenants.platform.inputs import LINE_PATTERN, Email
 from tenants.platform.web import PAGE_LENGTH, After, Limit, Page, api_get, api_post, decode_cursor
@@ -181,6 +181,25 @@ async def confirm_contact_email(visit: NamedDependency[Visit], data: JSONBody[Li
         return await _seen(visit, actor, own)
 
     return await visit.once(work, status=200)
+
+
+@api_post(
+    MEMBER + "/invite",
+    operation_id="invite_imported_member",
+    summary="Give an imported member an address and mail them a link to their own membership",
+)
+async def invite_imported_member(
+    visit: NamedDependency[Visit], membership_id: FromPath[UUID], data: JSONBody[MailboxFound]
+) -> Response[None]:
+    """It becomes theirs when they accept from that mailbox; a manager's doing."""
+    actor = visit.member_with("governance:write")
+
+    async def work() -> None:
+        await claims.invite_imported_member(
+            visit.db, actor=actor, membership_id=membership_id, email=data.email
+        )
+
+    return await visit.once(work)
 
 
 @api_post(MEMBER + "/suspend", operation_id="suspend_member", summary="Suspend a member", status=200)

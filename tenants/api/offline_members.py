@@ -9,11 +9,12 @@ from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from tenants import claims
 from tenants import offline_members as verbs
 from tenants import paper_letters as letters
 from tenants.memberships import Membership
-from tenants.pages.members import Name
-from tenants.pages.offline_members import Address, AddressChange, MailboxFound, OptionalAddress
+from tenants.pages.members import MailboxFound, Name
+from tenants.pages.offline_members import Address, AddressChange, OptionalAddress
 from tenants.paper_letters import LetterToPrint, PaperLetter
 from tenants.platform.inputs import OptionalLine
 from tenants.platform.web import (
@@ -177,7 +178,7 @@ async def invite_offline_member(
     actor = visit.member_with(WRITE)
 
     async def work() -> None:
-        await verbs.invite_offline_member(
+        await claims.invite_offline_member(
             visit.db, actor=actor, membership_id=membership_id, email=data.email
         )
 

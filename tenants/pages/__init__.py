@@ -60,6 +60,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     silences.silent_page,
     silences.silent_csv,
     members.member_page,
+    members.invite_imported,
     members.suspend,
     members.reinstate,
     profile.profile,

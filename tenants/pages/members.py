@@ -9,17 +9,19 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from tenants.claims import awaits_answer, invite_imported_member
 from tenants.mandates import mandates_in_force
 from tenants.memberships import (
     DISPLAY_NAME_LENGTH,
     Membership,
+    MembershipState,
     member,
     public_member,
     reinstate_member,
     suspend_member,
 )
 from tenants.platform.forms import Done, Form, Nothing
-from tenants.platform.inputs import LINE_PATTERN
+from tenants.platform.inputs import LINE_PATTERN, Email
 from tenants.platform.web import encode_cursor
 from tenants.platform.words import _
 from tenants.profiles import (
@@ -35,6 +37,12 @@ from tenants.visit import Visit
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=DISPLAY_NAME_LENGTH, pattern=LINE_PATTERN)]
 """How somebody is called in a cooperative."""
+
+
+class MailboxFound(msgspec.Struct, frozen=True):
+    """The mailbox of somebody whose membership is nobody's yet."""
+
+    email: Email
 
 
 def cursor_of(last: Membership) -> str:
@@ -53,14 +61,20 @@ async def member_page(visit: NamedDependency[Visit], membership_id: FromPath[UUI
     return await show(visit, membership_id, visit.click)
 
 
-async def show(visit: Visit, membership_id: UUID, form: Form[Nothing]) -> Response[str]:
+async def show(visit: Visit, membership_id: UUID, form: Form[Any]) -> Response[str]:
     """The member's page, and what was refused on it."""
     shown = await member(visit.db, actor=visit.actor, membership_id=membership_id)
     held = await mandates_in_force(visit.db, actor=visit.actor, membership_id=membership_id)
     standing = (await standings(visit.db, actor=visit.actor, shown=[shown]))[shown.id]
+    unclaimed = visit.holds("manager") and shown.state is MembershipState.INVITED
     return visit.page(
         "tenants/member.html",
         shown=shown,
+        unclaimed=unclaimed,
+        invited=unclaimed and await awaits_answer(visit.db, actor=visit.actor, membership_id=shown.id),
+        inviting=form
+        if form.kind is MailboxFound
+        else visit.blank_form(MailboxFound, email=shown.contact_email),
         seen=visible_profile(shown, standing, manages=visit.holds("manager")),
         pieces=[await part(visit, shown, standing) for part in _PARTS],
         mandates=[mandate for mandate, _name in held],
@@ -84,6 +98,20 @@ def declare_part(part: Part) -> None:
     """Let a floor above show something of its own on a member's page."""
     if part not in _PARTS:
         _PARTS.append(part)
+
+
+@post("/{cooperative:str}/members/{membership_id:uuid}/invite", include_in_schema=False)
+async def invite_imported(visit: NamedDependency[Visit], membership_id: FromPath[UUID]) -> Response[Any]:
+    """Give an imported member an address, and mail them there."""
+    form = await visit.form(MailboxFound)
+
+    async def work() -> Done:
+        await invite_imported_member(
+            visit.db, actor=visit.actor, membership_id=membership_id, email=form.data.email
+        )
+        return Done(_path(visit, membership_id), _("L'invitation part à l'instant."))
+
+    return await visit.submit(form, work, otherwise=lambda: show(visit, membership_id, form))
 
 
 @post("/{cooperative:str}/members/{membership_id:uuid}/suspend", include_in_schema=False)

@@ -11,18 +11,18 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from tenants.claims import invite_offline_member
 from tenants.memberships import member
 from tenants.offline_members import (
     ADDRESS_LENGTH,
     admit_offline_member,
     choose_letters,
     correct_address,
-    invite_offline_member,
     offline_members,
 )
-from tenants.pages.members import Name
+from tenants.pages.members import MailboxFound, Name
 from tenants.platform.forms import Done, Form
-from tenants.platform.inputs import PROSE_PATTERN, Email, OptionalLine
+from tenants.platform.inputs import PROSE_PATTERN, OptionalLine
 from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
 from tenants.platform.words import _
 from tenants.visit import Visit
@@ -37,12 +37,6 @@ class NewOfflineMember(msgspec.Struct, frozen=True):
     display_name: Name
     postal_address: Address
     contact_phone: OptionalLine = ""
-
-
-class MailboxFound(msgspec.Struct, frozen=True):
-    """The mailbox that somebody has by now."""
-
-    email: Email
 
 
 class AddressChange(msgspec.Struct, frozen=True):

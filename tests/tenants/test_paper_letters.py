@@ -2,6 +2,7 @@
 
 import pytest
 
+from tenants.claims import invite_offline_member
 from tenants.invitations import stamp_invitation, withdraw_invitation
 from tenants.joining import accept_invitation
 from tenants.memberships import member
@@ -9,7 +10,6 @@ from tenants.offline_members import (
     AddressMissing,
     choose_letters,
     correct_address,
-    invite_offline_member,
     offline_members,
 )
 from tenants.paper_letters import (
