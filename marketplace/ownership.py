@@ -30,14 +30,14 @@ class Clause(NamedTuple):
 
 CLAUSES: Final[Mapping[Ownership, Clause]] = {
     Ownership.PAYER: Clause(
-        N_("À qui donne les heures"),
+        N_("À la personne qui donne les heures"),
         N_(
             "Le résultat appartient à la personne qui donne les heures, dès que la mission est réglée. "
             "Elle peut s'en servir, le modifier et le transmettre ; le nom de qui l'a fait reste cité."
         ),
     ),
     Ownership.PROVIDER: Clause(
-        N_("À qui fait le travail"),
+        N_("À la personne qui fait le travail"),
         N_(
             "Le résultat reste à la personne qui l'a fait. Celle qui donne les heures peut s'en servir "
             "sans limite de durée pour elle-même, sans le revendre."
@@ -58,7 +58,7 @@ CLAUSES: Final[Mapping[Ownership, Clause]] = {
         ),
     ),
     Ownership.NOTHING_TO_OWN: Clause(
-        N_("Rien à posséder"),
+        N_("Sans objet : c'est un service"),
         N_("La mission est un service ou un coup de main : elle ne produit rien qui s'approprie."),
     ),
 }

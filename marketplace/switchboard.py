@@ -197,8 +197,10 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         return []
     home = f"/{visit.slug}"
 
-    def item(label: str, path: str, *children: NavigationItem) -> NavigationItem:
-        under = visit.path == path or (path != home and visit.path.startswith(f"{path}/"))
+    def item(label: str, path: str, *children: NavigationItem, also: Sequence[str] = ()) -> NavigationItem:
+        # ``also``: pages that are reached from there, under an address of their own.
+        places = [path, *(f"{home}/{place}" for place in also)]
+        under = any(visit.path == one or (one != home and visit.path.startswith(f"{one}/")) for one in places)
         return NavigationItem(label, path, under or any(child.current for child in children), children)
 
     public = [item(_("Règles"), f"{home}/rules"), item(_("Registre"), f"{home}/register")]
@@ -208,7 +210,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         *public,
         item(_("Caisse solidaire"), f"{home}/pot"),
         item(_("Mandats"), f"{home}/mandates"),
-        item(_("Délégations"), f"{home}/delegations"),
+        item(_("Délégations"), f"{home}/delegations", also=["entries"]),
         item(_("Assemblées"), f"{home}/assemblies"),
     ]
     charges = []
@@ -216,7 +218,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         charges += [
             item(_("Demandes d'adhésion"), f"{home}/join-requests"),
             item(_("Invitations"), f"{home}/invitations"),
-            item(_("Membres sans ordinateur"), f"{home}/offline-members"),
+            item(_("Membres sans ordinateur"), f"{home}/offline-members", also=["letters"]),
         ]
     if visit.holds("mediator"):
         charges += [
@@ -235,7 +237,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         ]
     return [
         item(_("Accueil"), home),
-        item(_("Missions"), f"{home}/missions"),
+        item(_("Missions"), f"{home}/missions", also=["matches", "searches"]),
         item(_("Mes heures"), f"{home}/hours"),
         item(_("Membres"), f"{home}/members"),
         item(_("Coopérative"), f"{home}/rules", *affairs),

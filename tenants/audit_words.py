@@ -5,9 +5,14 @@ Each floor declares its own at import. This file must never read the database.
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
-from tenants.platform.words import N_, _, duration
+from tenants.actors import Role
+from tenants.import_kinds import IMPORT_KINDS
+from tenants.platform.words import N_, _, duration, say_fact
+from tenants.roles import ROLE_TITLES
+from tenants.rules import RULES
 
 ACTION_WORDS: Final[dict[str, str]] = {}
 # Minutes are said as a duration; a fact that is not here is said by its name.
@@ -24,7 +29,16 @@ FACT_WORDS: Final = {
     "name": N_("nom"),
     "shares": N_("parts"),
     "role": N_("mandat"),
+    "kind": N_("contenu"),
+    "version": N_("version"),
+    "rules": N_("règles"),
+    "held": N_("heures retenues"),
+    "held_on": N_("tenue le"),
+    "new": N_("nouvelles lignes"),
+    "present": N_("déjà là"),
+    "sha256": N_("empreinte"),
 }
+SHOWN_OF_DIGEST: Final = 12
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}")
 
 
@@ -48,9 +62,25 @@ def said_facts(facts: Mapping[str, Any]) -> str:
 
 
 def _value(name: str, value: Any) -> str:
-    if isinstance(value, int) and name.endswith("minutes"):
-        return duration(value)
-    return " + ".join(map(str, value)) if isinstance(value, list) else str(value)
+    said: object = value
+    match value:
+        case bool():
+            said = _("oui") if value else _("non")
+        case int() if name.endswith("minutes"):
+            said = duration(value)
+        case list():
+            said = " + ".join(_value(name, one) for one in value)
+        case str() if value in RULES:
+            said = _(RULES[value].title)
+        case str() if name == "role" and value in set(Role):
+            said = _(ROLE_TITLES[Role(value)])
+        case str() if name == "kind" and value in IMPORT_KINDS:
+            said = _(IMPORT_KINDS[value].title)
+        case str() if name.endswith("_on"):
+            said = say_fact(name, date.fromisoformat(value))
+        case str() if name == "sha256":
+            said = f"{value[:SHOWN_OF_DIGEST]}…"
+    return str(said)
 
 
 declare_actions(

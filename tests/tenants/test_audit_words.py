@@ -28,6 +28,15 @@ def test_facts_are_said_without_ids() -> None:
         said = said_facts({"bid_id": str(uuid4()), "before_minutes": 475, "after_minutes": 520})
         assert said == "après\xa0: 8\xa0h\xa040, avant\xa0: 7\xa0h\xa055"
         assert said_action("marketplace:bid:accepted") == "Proposition acceptée"
+        assert (
+            said_facts({"role": "treasurer", "held": True})
+            == "heures retenues\xa0: oui, mandat\xa0: Trésorerie"
+        )
+        assert said_facts({"rules": ["marketplace.silence_days"]}) == "règles\xa0: Silence après la livraison"
+        assert said_facts({"kind": "members", "held_on": "2026-11-13"}) == (
+            "tenue le\xa0: 13 novembre 2026, contenu\xa0: Membres"
+        )
+        assert len(said_facts({"sha256": "ab" * 32})) < 30
     with use_locale("en"):
         assert said_action("marketplace:bid:accepted") == "Bid accepted"
     assert said_action("elsewhere:thing:done") == "elsewhere:thing:done"
