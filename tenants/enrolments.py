@@ -1,7 +1,7 @@
 """Enrolments: how a person takes a second factor, renews its recovery codes, and gives it up.
 
-Beginning asks for the password, and the factor counts only after a first code has shown that the telephone has it. This
-file must never show a secret again once it is confirmed.
+Beginning asks for the password, and the factor counts only after a first code has shown that the telephone has it, in
+the browser that began. This file must never show a secret again once it is confirmed.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ async def begin_second_factor(
 ) -> Enrolment:
     """Make a secret for the person's telephone; it counts once ``confirm_second_factor`` was shown a code.
 
-    Begun again, the newer secret stands. Raises SecondFactorThere, WrongCurrentPassword, TooManyAttempts.
+    Begun again, here or in another browser, the newer secret stands. Raises SecondFactorThere, WrongCurrentPassword, TooManyAttempts.
     """
     if await is_enrolled(db, person_id=person_id):
         raise SecondFactorThere
@@ -75,21 +75,29 @@ async def begin_second_factor(
     )
     secret = pyotp.random_base32()
     sealed = seal.close(secret.encode(), owner=person_id.bytes)
-    statement = insert(SecondFactor).values(person_id=person_id, secret=sealed)
+    statement = insert(SecondFactor).values(person_id=person_id, secret=sealed, sign_in_id=sign_in_id)
     await db.execute(
         statement.on_conflict_do_update(
             index_elements=["person_id"],
-            set_={"secret": sealed, "created_at": func.now(), "last_counter": 0},
+            set_={
+                "secret": sealed,
+                "sign_in_id": sign_in_id,
+                "created_at": func.now(),
+                "last_counter": 0,
+            },
             where=SecondFactor.confirmed_at.is_(None),
         )
     )
     return await _enrolment(db, person_id, secret)
 
 
-async def begun_second_factor(db: AsyncSession, *, seal: Seal, person_id: PersonId) -> Enrolment | None:
-    """The enrolment that waits for its first code, for half an hour; None if there is none."""
+async def begun_second_factor(
+    db: AsyncSession, *, seal: Seal, person_id: PersonId, sign_in_id: UUID
+) -> Enrolment | None:
+    """The enrolment that this sign-in began and that waits for its first code, for half an hour; None without one."""
     query = select(SecondFactor.secret).where(
         SecondFactor.person_id == person_id,
+        SecondFactor.sign_in_id == sign_in_id,
         SecondFactor.confirmed_at.is_(None),
         SecondFactor.created_at > func.now() - text("interval '30 minutes'"),
     )
@@ -103,16 +111,19 @@ async def confirm_second_factor(
 ) -> list[str]:
     """Show that the telephone has the secret; return the recovery codes, which are never shown again.
 
-    Every other browser, which had shown one factor only, is signed out. Raises NoSecondFactor, WrongCode,
+    Only the sign-in that began it may. Every other browser, which had shown one factor only, is signed out. Raises NoSecondFactor, WrongCode,
     TooManyAttempts.
     """
-    if await begun_second_factor(db, seal=seal, person_id=person_id) is None:
+    if await begun_second_factor(db, seal=seal, person_id=person_id, sign_in_id=sign_in_id) is None:
         raise NoSecondFactor
     await check_code(db, throttle, seal=seal, person_id=person_id, code=code)
     statement = update(SecondFactor).where(
-        SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_(None)
+        SecondFactor.person_id == person_id,
+        SecondFactor.sign_in_id == sign_in_id,
+        SecondFactor.confirmed_at.is_(None),
     )
-    confirmed = await db.execute(statement.values(confirmed_at=func.now()).returning(SecondFactor.person_id))
+    done = statement.values(confirmed_at=func.now(), sign_in_id=None)
+    confirmed = await db.execute(done.returning(SecondFactor.person_id))
     if confirmed.one_or_none() is None:
         raise NoSecondFactor
     await revoke_other_sign_ins(db, person_id=person_id, keep=sign_in_id)

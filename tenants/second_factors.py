@@ -50,6 +50,8 @@ class SecondFactor(Base):
         ForeignKey("people.person_id", ondelete="CASCADE"), primary_key=True
     )
     secret: Mapped[bytes]
+    # The sign-in that began it, and alone may confirm it: the one that was asked for the password.
+    sign_in_id: Mapped[UUID | None]
     # The moment (in steps of 30 seconds) of the last code that was taken.
     last_counter: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -90,7 +90,9 @@ async def show(
     enrolment = (
         None
         if state.since
-        else await begun_second_factor(visit.db, seal=visit.house.seal, person_id=person.id)
+        else await begun_second_factor(
+            visit.db, seal=visit.house.seal, person_id=person.id, sign_in_id=sign_in_id
+        )
     )
 
     def own(kind: type[msgspec.Struct]) -> Form[Any]:

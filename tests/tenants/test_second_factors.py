@@ -223,6 +223,52 @@ async def test_beginning_asks_for_the_password_and_counts_only_after_a_code(
     assert codes[0] not in again
 
 
+async def test_only_the_browser_that_began_sees_and_confirms_it(
+    database: Database, browser: Browser, db_as: OpenAs
+) -> None:
+    """A browser left open elsewhere was never asked for the password: it neither reads the secret nor makes it count."""
+    coop = await factories.found_cooperative(database, password=factories.PASSWORD)
+    mine, left_open = browser(), browser()
+    for client in (mine, left_open):
+        await client.post("/sign-in", data={"email": coop.manager.email, "password": factories.PASSWORD})
+    begun: Any = (
+        await mine.post("/api/v1/me/second-factor/begin", json={"current_password": factories.PASSWORD})
+    ).json()
+    code = code_of(begun["secret"])
+    assert begun["secret"] not in (await left_open.get("/me/second-factor")).text
+    refused = await left_open.post("/me/second-factor/confirm", data={"code": code})
+    assert refused.status_code == 409
+    by_program = await left_open.post("/api/v1/me/second-factor/confirm", json={"code": code})
+    assert by_program.json()["code"] == "no_second_factor"
+    async with db_as("postgres") as db:
+        kept = text("SELECT confirmed_at FROM second_factors WHERE person_id = :person")
+        assert (await db.execute(kept, {"person": coop.manager.person_id})).scalar_one() is None
+    assert begun["secret"] in (await mine.get("/me/second-factor")).text
+    assert (await mine.post("/me/second-factor/confirm", data={"code": code})).status_code == 200
+    assert not await signed_in(left_open)
+
+
+async def test_what_another_browser_began_anew_is_no_longer_confirmed_here(
+    database: Database, browser: Browser
+) -> None:
+    coop = await factories.found_cooperative(database, password=factories.PASSWORD)
+    first, second = browser(), browser()
+    begun: list[Any] = []
+    for client in (first, second):
+        await client.post("/sign-in", data={"email": coop.manager.email, "password": factories.PASSWORD})
+        answer = await client.post(
+            "/api/v1/me/second-factor/begin", json={"current_password": factories.PASSWORD}
+        )
+        begun.append(answer.json())
+    for secret in (begun[0]["secret"], begun[1]["secret"]):
+        refused = await first.post("/api/v1/me/second-factor/confirm", json={"code": code_of(secret)})
+        assert refused.json()["code"] == "no_second_factor"
+    confirmed = await second.post(
+        "/api/v1/me/second-factor/confirm", json={"code": code_of(begun[1]["secret"])}
+    )
+    assert confirmed.status_code == 200
+
+
 async def test_the_code_is_asked_for_after_the_password(
     database: Database, throttle: Throttle, settings: Settings, browser: Browser
 ) -> None:

@@ -167,6 +167,7 @@ def upgrade() -> None:
         "second_factors",
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_in_id", sa.Uuid(), nullable=True),
         sa.Column("last_counter", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
