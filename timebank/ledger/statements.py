@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Select, Text, Uuid, and_, column, or_, select, table
+from sqlalchemy import BigInteger, DateTime, Select, Text, Uuid, and_, column, func, or_, select, table
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from tenants.actors import Actor, Role
 from tenants.memberships import Membership
 from tenants.platform.ids import TransferId
-from tenants.rulebook import rules_in_force
 from timebank.ledger.accounts import Account, AccountKind, Unit, find_account
 from timebank.ledger.holds import Hold, open_holds
 from timebank.ledger.refusals import UnknownAccount
@@ -26,6 +26,11 @@ from timebank.ledger.transfers import Transfer
 from timebank.rules import CREDIT_LIMIT_HIGH, CREDIT_LIMIT_LOW, SOFT_LIMIT
 
 PAGE: Final = 50
+# The limits of a member's hours as they are in force, in the statement that reads the account; null without a rule.
+_LIMITS: Final = tuple(
+    func.rule_in_force(Account.tenant_id, rule.name, func.now(), type_=JSONB)
+    for rule in (CREDIT_LIMIT_LOW, CREDIT_LIMIT_HIGH, SOFT_LIMIT)
+)
 
 # The view over both sides of every transfer; ledger.sql defines it.
 ENTRIES: Final = table(
@@ -155,15 +160,17 @@ async def statement(
 
 async def standing(db: AsyncSession, *, actor: Actor, account_id: UUID) -> Standing:
     """Balance, holds, limits and the warning near them. Raises UnknownAccount, as ``statement`` does."""
-    account = await _readable(db, actor=actor, account_id=account_id)
+    query = select(Account, *_LIMITS).where(Account.tenant_id == actor.tenant_id, Account.id == account_id)
+    found = (await db.execute(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        raise UnknownAccount
+    account, low, high, soft = found
+    _must_read(actor, account)
     floor, ceiling, warn_below = account.fixed_floor, None, 0
     if account.kind is AccountKind.MEMBER and account.unit is Unit.MINUTES:
-        rules = await rules_in_force(db, tenant_id=actor.tenant_id)
-        low, high, soft = (rules.get(rule.name) for rule in (CREDIT_LIMIT_LOW, CREDIT_LIMIT_HIGH, SOFT_LIMIT))
         # Without a rule in force the ledger refuses to debit: nothing can be given.
-        floor = -low.value if low else account.available
-        ceiling = high.value if high else None
-        warn_below = soft.value if soft else 0
+        floor = account.available if low is None else -low
+        ceiling, warn_below = high, soft or 0
     left = None if floor is None else max(0, account.available - floor)
     return Standing(
         account=account,
@@ -222,10 +229,14 @@ def _moves(account: Account) -> Select[Any]:
 
 async def _readable(db: AsyncSession, *, actor: Actor, account_id: UUID) -> Account:
     account = await find_account(db, tenant_id=actor.tenant_id, account_id=account_id)
+    _must_read(actor, account)
+    return account
+
+
+def _must_read(actor: Actor, account: Account) -> None:
     own = account.membership_id is not None and account.membership_id == actor.membership_id
     if not (own or actor.holds(Role.TREASURER) or actor.is_system):
         raise UnknownAccount
-    return account
 
 
 async def _balance_before(
