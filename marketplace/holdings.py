@@ -188,6 +188,14 @@ holds(
         fate=Fate.DELETED,
     ),
     Holding(
+        table="member_words",
+        title=N_("Ce que la recherche garde de mon profil"),
+        mine=("membership_id",),
+        fate=Fate.KEPT,
+        stays=("state", "sort_name", "facets", "words"),
+        why=N_("suit le profil : un déclencheur l'y ramène dès qu'il change"),
+    ),
+    Holding(
         table="messages",
         title=N_("Mes messages"),
         mine=("author_id",),

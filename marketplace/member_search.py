@@ -1,8 +1,8 @@
 """Finding members: words in French or English, filters with counts, slips forgiven; one statement per page.
 
-Words are looked for in names, presentations and skills. A cooperative has some thousands of members: the statement
-reads them all under isolation, and needs neither an index nor a door. This file must never match, count, order by nor
-filter on what ``profiles`` hides from the reader, for an answer would betray it.
+Words are looked for in names, presentations and skills, by the door ``search_members`` of ``member_search.sql``, which answers
+ids and counts; what is shown of each member is read under isolation, in the same statement. This file must never match,
+count, order by nor filter on what ``profiles`` hides from the reader, for an answer would betray it.
 """
 
 from collections.abc import Mapping
@@ -24,9 +24,10 @@ from tenants.platform.territories import TERRITORIES
 from tenants.platform.web import decode_cursor, encode_cursor
 from tenants.profiles import Standing, VisibleProfile, Weekday, seen_sql, visible_profile
 
-FEW: Final = 5  # Under so many answers, words spelt alike are looked for as well.
-NEAR_AT_MOST: Final = 10
-_NO_MORE: Final = 1_000_000
+COUNTED: Final = 500
+"""Beyond so many answers, counts say "more than": as in ``members_counted()``."""
+MEMBERS_COUNTED: Final = 10_000
+"""Beyond so many members, their number says "more than"."""
 
 
 class MemberSearch(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,13 +42,21 @@ class MemberSearch(msgspec.Struct, frozen=True, kw_only=True):
     day: Weekday | None = None
     state: MembershipState | None = None
 
-    def territories(self) -> list[str] | None:
-        """The départements in which somebody may live; None is anywhere or nowhere."""
+    def keys(self) -> list[str]:
+        """The keys that an answer must bear, but for being free; ``a|b`` is either."""
+        keys = []
         if self.territory:
-            return [self.territory]
-        if self.region:
-            return [one.code for one in TERRITORIES.values() if one.region == self.region]
-        return None
+            keys.append(f"t{self.territory}")
+        elif self.region:
+            here = [one.code for one in TERRITORIES.values() if one.region == self.region]
+            keys.append("|".join(f"t{code}" for code in here) or "tnowhere")
+        if self.skill:
+            keys.append(f"s{self.skill}")
+        if self.remote:
+            keys.append("remote")
+        if self.day:
+            keys.append(f"d{self.day.value}")
+        return keys
 
 
 class MemberHit(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +75,9 @@ class FoundMembers(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a search.
 
     ``near`` say a part of what was asked, or words spelt alike (``near_words``), where little says it all.
-    ``counts`` are by key: ``t29`` (territory), ``s`` and a skill's id, ``remote``, ``now``, ``dmon`` (day).
-    ``idle`` tells that every word was too common to look for; ``members`` is how many there are without any search.
+    ``total`` of a search is at most COUNTED, and ``counts`` are of as many at most, by key: ``t29`` (territory), ``s`` and a skill's id,
+    ``remote``, ``now``, ``dmon`` (day). ``idle`` tells that every word was too common to look for; ``members`` is how
+    many there are without any search, at most one more than MEMBERS_COUNTED.
     """
 
     hits: list[MemberHit]
@@ -93,7 +103,7 @@ async def search_members(
     state = asked.state or MembershipState.ACTIVE
     if state is not MembershipState.ACTIVE or limit is None:
         actor.must_hold(Role.MANAGER)
-    offset = _whence(after)
+    at = _whence(after)
     terms = terms_of(asked.q)
     given = {
         "tenant": actor.tenant_id,
@@ -101,19 +111,21 @@ async def search_members(
         "state": state.value,
         "terms": [term.text for term in terms],
         "kinds": [term.kind for term in terms],
-        "skill": asked.skill,
-        "territories": asked.territories(),
-        "remote": asked.remote,
+        "filters": asked.keys(),
         "available": asked.available,
-        "day": asked.day.value if asked.day else None,
-        "offset": offset,
+        "after_name": at.name,
+        "after_id": at.id,
+        "offset": at.offset,
         "limit": None if limit is None else limit + 1,
     }
     rows = (await db.execute(_FIND, given)).all()
     first = rows[0]
     manages = actor.holds(Role.MANAGER)
     hits = [_hit(row, manages=manages) for row in rows if row.id and not row.near]
-    more = limit is not None and len(hits) > limit
+    following = None
+    if limit is not None and len(hits) > limit:
+        last = hits[limit - 1]
+        following = _after(first.needed, at, limit, rows[limit - 1].sort_name, last.id)
     return FoundMembers(
         hits=hits[:limit],
         near=[_hit(row, manages=manages) for row in rows if row.id and row.near],
@@ -123,15 +135,39 @@ async def search_members(
         counts=first.counts or {},
         skills=first.skill_names or {},
         idle=bool(terms) and first.needed == 0 and all(term.kind != "not" for term in terms),
-        next=encode_cursor(offset + limit) if more and limit is not None else None,
+        next=following,
     )
 
 
-def _whence(after: str | None) -> int:
-    cursor = decode_cursor(after, (int,))
-    if cursor is not None and not 0 <= cursor[0] <= _NO_MORE:
-        raise Unreadable("after")
-    return cursor[0] if cursor else 0
+class _Whence(msgspec.Struct, frozen=True):
+    """Where a page begins: after a name, or at a place among the best answers."""
+
+    name: str = ""
+    id: UUID = UUID(int=0)
+    offset: int = 0
+
+
+def _whence(after: str | None) -> _Whence:
+    match decode_cursor(after, (str, str, str)):
+        case None:
+            return _Whence()
+        case ("name", name, id_):
+            try:
+                return _Whence(name, UUID(id_))
+            except ValueError as error:
+                raise Unreadable("after") from error
+        case ("place", place, "") if place.isascii() and place.isdigit() and int(place) <= COUNTED:
+            return _Whence(offset=int(place))
+        case _:
+            raise Unreadable("after")
+
+
+def _after(words: int, at: _Whence, limit: int, name: str, id_: UUID) -> str | None:
+    """The cursor of the following page: by name without words; with words as far as answers are counted."""
+    if not words:
+        return encode_cursor("name", name, str(id_))
+    following = at.offset + limit
+    return encode_cursor("place", str(following), "") if following < COUNTED else None
 
 
 def _hit(row: Any, *, manages: bool) -> MemberHit:
@@ -154,146 +190,33 @@ def _hit(row: Any, *, manages: bool) -> MemberHit:
 
 # --- The statement ---------------------------------------------------------------------------------------
 
-# Whether somebody said when they are free, to this reader: as ``visible_profile`` has it.
-_TOLD: Final = f"""
-    {seen_sql("availability", "near.standing")} AND (m.free_days <> '{{}}' OR m.weekly_minutes IS NOT NULL
-        OR m.available_from IS NOT NULL OR m.available_until IS NOT NULL)
-"""
-# A word a slip or two away, as in words_spelt_like() of search.sql.
-_ALIKE: Final = """
-    w.word <> t.spelt AND length(w.word) BETWEEN 4 AND 30 AND similarity(w.word, t.spelt) >= 0.2
-    AND levenshtein(w.word, t.spelt) <= CASE WHEN length(t.spelt) < 5 THEN 1 WHEN length(t.spelt) < 9 THEN 2 ELSE 3 END
-"""
 _MARKS: Final = """'MaxWords=32, MinWords=20, StartSel="\x02", StopSel="\x03"'"""
-
-# Each member is read once and weighed by themselves: nothing large is joined, so a wrong guess of the planner is cheap.
 _FIND: Final = text(f"""
-    WITH terms AS MATERIALIZED (
-        SELECT t.n, t.kind, f.folded, q.query, numnode(q.query) > 0 AS says,
-            CASE WHEN t.kind IN ('word', 'last') AND f.folded ~ '^[a-z]{{4,30}}$' THEN f.folded END AS spelt,
-            -- No stem changes how a word begins: what begins otherwise need not be read into words.
-            (SELECT left(w, 3) FROM string_to_table(f.folded, ' ') w
-             WHERE numnode(searched_term(w)) > 0 ORDER BY length(w) DESC, w LIMIT 1) AS opening,
-            array(SELECT id FROM skills WHERE tenant_id = :tenant AND searched_words(name, 'B') @@ q.query) AS skills
-        FROM unnest(CAST(:terms AS text[]), CAST(:kinds AS text[])) WITH ORDINALITY t (term, kind, n)
-        CROSS JOIN LATERAL (SELECT lower(unaccent(t.term)) AS folded) f
-        CROSS JOIN LATERAL (
-            SELECT CASE t.kind WHEN 'last' THEN searched_beginning(t.term) ELSE searched_term(t.term) END AS query
-        ) q
-    ),
-    partners AS MATERIALIZED ({PARTNERS}),
-    calendar AS MATERIALIZED (
-        SELECT (now() AT TIME ZONE time_zone)::date AS today FROM cooperatives WHERE tenant_id = :tenant
-    ),
-    -- Everybody, with what this reader may see of them: nothing below looks at anything else.
-    shown AS MATERIALIZED (
-        SELECT m.id, m.sort_name, ' ' || translate(m.sort_name, '-/.''’', '     ') AS name, near.standing,
-            coalesce(known.skills, '{{}}') AS skills,
-            CASE WHEN {seen_sql("territory", "near.standing")} THEN m.territory END AS territory,
-            CASE WHEN cardinality(CAST(:terms AS text[])) > 0 THEN lower(unaccent(concat_ws(', ', known.notes,
-                CASE WHEN {seen_sql("presentation", "near.standing")} THEN m.presentation END))) END AS plain,
-            free.told AND m.works_remotely AS remote,
-            free.told AND coalesce(m.weekly_minutes, 1) > 0 AND coalesce(m.available_from <= c.today, true)
-                AND coalesce(m.available_until >= c.today, true) AS available,
-            CASE WHEN free.told THEN m.free_days ELSE '{{}}' END AS days
-        FROM memberships m
-        CROSS JOIN calendar c
-        CROSS JOIN LATERAL (SELECT CASE WHEN m.id = :me THEN {Standing.SELF:d}
-            WHEN m.id IN (SELECT id FROM partners) THEN {Standing.PARTNER:d} ELSE {Standing.MEMBER:d} END AS standing) near
-        CROSS JOIN LATERAL (SELECT {_TOLD} AS told) free
-        CROSS JOIN LATERAL (
-            SELECT array_agg(k.skill_id) AS skills, string_agg(NULLIF(k.note, ''), ', ') AS notes FROM member_skills k
-            WHERE k.tenant_id = :tenant AND k.membership_id = m.id AND {seen_sql("skills", "near.standing")}
-        ) known
-        WHERE m.tenant_id = :tenant AND m.state = :state
-    ),
-    -- Words of every sentence need not be there, unless nothing else was typed and somebody is called so.
-    wanted AS MATERIALIZED (
-        SELECT t.*, kind <> 'not' AND CASE WHEN (SELECT bool_or(says) FROM terms) THEN says
-            ELSE EXISTS (SELECT FROM shown s WHERE strpos(s.name, ' ' || t.folded) > 0) END AS needed
-        FROM terms t
-    ),
-    asked AS MATERIALIZED (
-        SELECT count(*) FILTER (WHERE needed) AS needed,
-            string_agg(query::text, ' | ') FILTER (WHERE says AND kind <> 'not')::tsquery AS query
-        FROM wanted
-    ),
-    narrowed AS MATERIALIZED (
-        SELECT s.*, found.score, found.got, found.terms
-        FROM shown s
-        CROSS JOIN LATERAL (
-            SELECT coalesce(sum(weight) FILTER (WHERE kind <> 'not'), 0) AS score, count(*) FILTER (WHERE needed) AS got,
-                bool_or(kind = 'not') AS unwanted, array_agg(n) FILTER (WHERE needed) AS terms
-            FROM (
-                SELECT t.n, t.kind, t.needed, CASE WHEN strpos(s.name, ' ' || t.folded) > 0 THEN 8
-                    WHEN s.skills && t.skills THEN 4
-                    WHEN strpos(s.plain, t.opening) > 0 AND searched_words(CASE WHEN t.folded LIKE '% %' THEN s.plain
-                        ELSE (SELECT string_agg(w[1], ' ') FROM regexp_matches(s.plain, '\\m' || t.opening || '\\w*', 'g') w)
-                        END, 'C') @@ t.query THEN 2 END AS weight
-                FROM wanted t
-            ) weighed
-            WHERE weight > 0
-        ) found
-        WHERE found.unwanted IS NOT TRUE
-          AND (CAST(:territories AS text[]) IS NULL OR s.territory = ANY(CAST(:territories AS text[])))
-          AND (NOT CAST(:remote AS boolean) OR s.remote)
-          AND (NOT CAST(:available AS boolean) OR s.available)
-          AND (CAST(:day AS text) IS NULL OR CAST(:day AS text) = ANY(s.days))
-          AND (CAST(:skill AS uuid) IS NULL OR CAST(:skill AS uuid) = ANY(s.skills))
-    ),
-    hits AS MATERIALIZED (SELECT n.* FROM asked, narrowed n WHERE n.got = asked.needed),
-    little AS MATERIALIZED (SELECT (SELECT count(*) FROM hits) < {FEW} AND needed > 0 AS little FROM asked),
-    alike AS MATERIALIZED (
-        SELECT t.n, x.id AS skill_id, w.word
-        FROM wanted t CROSS JOIN skills x CROSS JOIN LATERAL spelt_words(x.name) w (word)
-        WHERE (SELECT little FROM little) AND x.tenant_id = :tenant AND {_ALIKE}
-    ),
-    near AS MATERIALIZED (
-        SELECT s.*, also.parts, also.words
-        FROM asked CROSS JOIN narrowed s CROSS JOIN LATERAL (
-            SELECT count(DISTINCT n) AS parts, array_agg(DISTINCT word) FILTER (WHERE word IS NOT NULL) AS words
-            FROM (
-                SELECT unnest(s.terms) AS n, NULL AS word
-                UNION ALL
-                SELECT n, word FROM alike WHERE skill_id = ANY(s.skills)
-                UNION ALL
-                SELECT t.n, w.word FROM wanted t CROSS JOIN string_to_table(s.name, ' ') w (word) WHERE {_ALIKE}
-            ) part
-        ) also
-        WHERE (SELECT little FROM little) AND s.got < asked.needed AND also.parts > 0
-    ),
-    listed AS MATERIALIZED (
-        (SELECT id, standing, skills, false AS near, NULL::text[] AS words,
-            row_number() OVER (ORDER BY score DESC, sort_name, id) AS place
-         FROM hits ORDER BY place OFFSET :offset LIMIT CAST(:limit AS integer))
-        UNION ALL
-        (SELECT id, standing, skills, true, words, row_number() OVER (ORDER BY parts DESC, score DESC, sort_name, id) AS place
-         FROM near WHERE CAST(:offset AS integer) = 0 ORDER BY place LIMIT {NEAR_AT_MOST})
-    ),
-    counted (key, n) AS (
-        SELECT 't' || territory, count(*) FROM hits WHERE territory IS NOT NULL GROUP BY territory
-        UNION ALL
-        SELECT 's' || skill, count(*) FROM hits, unnest(skills) skill GROUP BY skill
-        UNION ALL
-        SELECT 'd' || day, count(*) FROM hits, unnest(days) day GROUP BY day
-        UNION ALL
-        SELECT 'remote', count(*) FROM hits WHERE remote
-        UNION ALL
-        SELECT 'now', count(*) FROM hits WHERE available
-    )
-    SELECT (SELECT count(*) FROM hits) AS total, (SELECT count(*) FROM shown) AS members, asked.needed,
-        array(SELECT DISTINCT word FROM listed, unnest(words) word ORDER BY word) AS near_words,
-        (SELECT jsonb_object_agg(key, n) FROM counted WHERE n > 0) AS counts,
+    SELECT f.total, f.members, f.needed, f.near_words, f.counts,
         (SELECT jsonb_object_agg(x.id, x.name) FROM skills x WHERE x.tenant_id = :tenant) AS skill_names,
-        l.near, l.standing, m.id, m.display_name, m.state, m.joined_at, m.territory, m.presentation, m.contact_email,
-        m.contact_phone, m.languages, m.weekly_minutes, m.free_days, m.available_from, m.available_until,
+        l.near, near.standing, m.id, m.display_name, m.sort_name, m.state, m.joined_at, m.territory, m.presentation,
+        m.contact_email, m.contact_phone, m.languages, m.weekly_minutes, m.free_days, m.available_from, m.available_until,
         m.works_remotely, m.reach, m.shares_contact, m.email_audience, m.phone_audience, m.territory_audience,
         m.presentation_audience, m.skills_audience, m.availability_audience, m.languages_audience,
-        array(SELECT x.name FROM skills x WHERE x.tenant_id = :tenant AND x.id = ANY(l.skills) ORDER BY x.key) AS skills,
-        CASE WHEN numnode(asked.query) > 0 THEN ts_headline('searched_fr', left(m.presentation, 2000), asked.query,
+        array(
+            SELECT x.name FROM member_skills k JOIN skills x ON x.tenant_id = k.tenant_id AND x.id = k.skill_id
+            WHERE k.tenant_id = :tenant AND k.membership_id = m.id AND {seen_sql("skills", "near.standing")}
+            ORDER BY x.key
+        ) AS skills,
+        CASE WHEN numnode(f.marked) > 0 THEN ts_headline('searched_fr', left(m.presentation, 2000), f.marked,
             {_MARKS}) END AS marked
-    FROM asked
-    LEFT JOIN listed l ON true
+    FROM search_members(
+        :terms, :kinds, :filters, :available, :state, :me, :after_name, :after_id, :offset, :limit
+    ) f
+    LEFT JOIN LATERAL (
+        SELECT id, place, false AS near FROM unnest(f.ids) WITH ORDINALITY best (id, place)
+        UNION ALL
+        SELECT id, place, true FROM unnest(f.near_ids) WITH ORDINALITY also (id, place)
+    ) l ON true
     LEFT JOIN memberships m ON m.tenant_id = :tenant AND m.id = l.id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN m.id = :me THEN {Standing.SELF:d}
+            WHEN m.id IN (SELECT id FROM ({PARTNERS}) partner) THEN {Standing.PARTNER:d} ELSE {Standing.MEMBER:d} END AS standing
+    ) near
     ORDER BY l.near, l.place
 """)  # noqa: S608 (our own words)

@@ -41,9 +41,11 @@ REPEATABLE = (
     ("timebank", "closing.sql"),
     ("timebank", "entries.sql"),
     ("governance", "governance.sql"),
+    ("governance", "proposals.sql"),
     ("marketplace", "marketplace.sql"),
     ("marketplace", "teams.sql"),
     ("marketplace", "search.sql"),
+    ("marketplace", "member_search.sql"),
 )
 
 # Trusted extensions: the owner of a database may add them without being a superuser.

@@ -41,6 +41,16 @@ AS $$
     END])
 $$;
 
+-- Of these spans, the one that should hold as many answers as are wanted, where the last one asked held so many: what lies
+-- between is not asked for, and what is said nowhere of late is looked for everywhere.
+CREATE OR REPLACE FUNCTION next_span(p_span integer, p_held integer, p_wanted integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT COALESCE((
+        SELECT span FROM unnest(shelf_spans()) span WHERE span > p_span AND p_held::bigint * span >= p_wanted::bigint * p_span ORDER BY span LIMIT 1
+    ), 0)
+$$;
+
 -- The edition of what index_mission() writes: raise it when that changes, and everything is indexed anew.
 CREATE OR REPLACE FUNCTION mission_words_edition() RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 2::smallint';
@@ -202,7 +212,8 @@ CREATE FUNCTION gather_missions(
     p_limit integer,
     OUT total integer,
     OUT ids uuid[],
-    OUT facets jsonb
+    OUT facets jsonb,
+    OUT span integer
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -210,13 +221,13 @@ SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    v_span integer;
     v_from integer := week_of(COALESCE(p_before_at, now()));
     v_all tsquery;
     v_counted integer := CASE WHEN p_newest AND p_before_at IS NOT NULL THEN p_limit ELSE missions_counted() END;
 BEGIN
-    FOREACH v_span IN ARRAY CASE WHEN p_own IS NULL THEN shelf_spans() ELSE ARRAY[0] END LOOP
-        v_all := shelved(p_shelf, p_tenant, v_from, v_span) && p_asked;
+    span := CASE WHEN p_own IS NULL THEN 1 ELSE 0 END;
+    LOOP
+        v_all := shelved(p_shelf, p_tenant, v_from, span) && p_asked;
         -- The tenant is compared in a way that no index offers: the keys have found its rows already.
         WITH hit AS MATERIALIZED (
             SELECT w.mission_id, w.listed_at, w.facets,
@@ -248,13 +259,16 @@ BEGIN
                    FROM (SELECT key, count(*) AS n FROM hit, unnest(hit.facets) key GROUP BY key) counted
                ) END
         INTO total, ids, facets;
-        EXIT WHEN total >= v_counted;
+        EXIT WHEN total >= v_counted OR span = 0;
+        span := next_span(span, total, v_counted);
     END LOOP;
 END
 $$;
 
--- How many missions in each state answer, among some; the states are the fourth of the facets.
-CREATE OR REPLACE FUNCTION count_states(p_tenant uuid, p_reader uuid, p_own uuid[], p_asked tsquery) RETURNS jsonb
+-- How many missions in each state answer, among some; the states are the fourth of the facets. Those of a state alone took
+-- so long a span: all of them take no longer one.
+DROP FUNCTION IF EXISTS count_states;
+CREATE FUNCTION count_states(p_tenant uuid, p_reader uuid, p_own uuid[], p_asked tsquery, p_span integer) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off
@@ -263,10 +277,10 @@ AS $$
 DECLARE
     v_states jsonb;
     v_total integer;
-    v_span integer;
+    v_span integer := p_span;
     v_all tsquery;
 BEGIN
-    FOREACH v_span IN ARRAY CASE WHEN p_own IS NULL THEN shelf_spans() ELSE ARRAY[0] END LOOP
+    LOOP
         v_all := shelved('w', p_tenant, week_of(now()), v_span) && p_asked;
         SELECT jsonb_object_agg(counted.state, counted.n), sum(counted.n) INTO v_states, v_total
         FROM (
@@ -283,7 +297,8 @@ BEGIN
             ) hit
             GROUP BY hit.state
         ) counted;
-        EXIT WHEN v_total >= missions_counted();
+        EXIT WHEN v_total >= missions_counted() OR v_span = 0;
+        v_span := next_span(v_span, v_total, missions_counted());
     END LOOP;
     RETURN v_states;
 END
@@ -332,6 +347,7 @@ DECLARE
     v_one tsquery;
     v_part tsquery;
     v_parts tsquery[];
+    v_span integer;
     v_alike text;
     v_word text;
 BEGIN
@@ -367,11 +383,11 @@ BEGIN
             marked := COALESCE(marked || v_part, v_part);
         END IF;
     END LOOP;
-    SELECT g.total, g.ids, g.facets INTO total, ids, facets
+    SELECT g.total, g.ids, g.facets, g.span INTO total, ids, facets, v_span
     FROM gather_missions(v_tenant, p_reader, v_own, v_asked && v_not && v_here, v_exact, NULL, v_shelf,
         p_newest OR numnode(v_exact) = 0, p_before_at, p_before_id, NULL, p_offset, p_limit) g;
     IF p_reader IS NOT NULL AND p_before_at IS NULL AND p_offset = 0 THEN
-        states := count_states(v_tenant, p_reader, v_own, v_asked && v_not && v_any);
+        states := count_states(v_tenant, p_reader, v_own, v_asked && v_not && v_any, v_span);
     END IF;
     IF total >= 5 OR numnode(v_asked) = 0 OR p_offset > 0 OR p_before_at IS NOT NULL THEN
         RETURN;
@@ -448,7 +464,7 @@ DECLARE
 BEGIN
     FOREACH subject IN ARRAY ARRAY[
         'wanted_missions(text[], text[], text[])', 'missions_counted()', 'missions_ranked()', 'week_of(timestamptz)', 'shelf_spans()',
-        'shelf_of("char", uuid, integer, integer)', 'shelved("char", uuid, integer, integer)', 'count_states(uuid, uuid, uuid[], tsquery)',
+        'shelf_of("char", uuid, integer, integer)', 'shelved("char", uuid, integer, integer)', 'count_states(uuid, uuid, uuid[], tsquery, integer)', 'next_span(integer, integer, integer)',
         'mission_words_edition()',
         'index_mission(uuid, uuid)', 'spell_mission(uuid, uuid)', 'follow_mission()', 'follow_mission_skills()',
         'words_spelt_like(uuid, text)', 'words_beginning_like(uuid, text)',
@@ -463,7 +479,7 @@ $$;
 REVOKE ALL ON FUNCTION
     words_spelt_like(uuid, text),
     words_beginning_like(uuid, text),
-    count_states(uuid, uuid, uuid[], tsquery),
+    count_states(uuid, uuid, uuid[], tsquery, integer),
     gather_missions(uuid, uuid, uuid[], tsquery, tsquery, tsquery[], "char", boolean, timestamptz, uuid, uuid[], integer, integer)
 FROM app, platform;
 

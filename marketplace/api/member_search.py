@@ -32,7 +32,7 @@ class SkilledMember(Member, frozen=True, kw_only=True):
 class FoundMembers(msgspec.Struct, frozen=True, kw_only=True):
     """A page of answers, with counts of what the reader may see.
 
-    ``counts`` are by key: ``t29`` (territory), ``s`` and a skill's id, ``remote``, ``now`` (free now), ``dmon`` (free that
+    ``total`` and ``counts`` stop at 500. ``counts`` are by key: ``t29`` (territory), ``s`` and a skill's id, ``remote``, ``now`` (free now), ``dmon`` (free that
     day). ``near`` say a part of what was asked, or ``near_words``, which are spelt alike.
     """
 

@@ -83,9 +83,15 @@ async def import_tenant(settings: Settings, archive: Archive, *, slug: str | Non
             )
             await db.execute(text("SET LOCAL session_replication_role = 'origin'"))
             await _must_hold_together(db, manifest, tenant_id)
-            # Search reads words that a trigger keeps of each mission.
+            # Search reads words that triggers keep of each mission and member.
             await db.execute(
                 text("UPDATE missions SET title = title WHERE tenant_id = :tenant"), {"tenant": tenant_id}
+            )
+            await db.execute(
+                text(
+                    "SELECT index_members(:tenant, array(SELECT id FROM memberships WHERE tenant_id = :tenant))"
+                ),
+                {"tenant": tenant_id},
             )
             await audit.record(db, actor=Actor.system(tenant_id), action="marketplace:cooperative:imported")
     except DBAPIError as error:

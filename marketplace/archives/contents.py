@@ -33,7 +33,7 @@ STAYS: Final = {
     "outbox": "what had to be told was told there",
 }
 # Made again from the rest on arrival.
-DERIVED: Final = ("mission_words", "mission_vocabulary")
+DERIVED: Final = ("mission_words", "mission_vocabulary", "member_words", "member_vocabulary")
 
 # Instead of the column: whoever had a sign-in claims their membership anew, from their own mailbox.
 INSTEAD: Final = {

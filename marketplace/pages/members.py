@@ -7,7 +7,14 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from marketplace.member_search import FoundMembers, MemberHit, MemberSearch, search_members
+from marketplace.member_search import (
+    COUNTED,
+    MEMBERS_COUNTED,
+    FoundMembers,
+    MemberHit,
+    MemberSearch,
+    search_members,
+)
 from marketplace.pages.facets import Chip, Choice, Facet, path_of, territories
 from tenants.memberships import MembershipState
 from tenants.platform.forms import Form
@@ -43,6 +50,7 @@ async def members_page(visit: NamedDependency[Visit], after: FromQuery[str] = ""
         "marketplace/members.html",
         found=found,
         headline=_headline(found, asked),
+        lede=_lede(found, asked),
         asked=asked,
         query=query,
         following=path_of(query, after=found.next) if found.next else "",
@@ -88,7 +96,17 @@ def _csv_row(hit: MemberHit) -> tuple[object, ...]:
 def _headline(found: FoundMembers, asked: MemberSearch) -> str:
     if found.total == 0:
         return _("Personne ne correspond exactement") if asked.q else ""
+    if found.total >= COUNTED:
+        return _("Plus de {count} membres ; autant sont comptés", count=COUNTED)
     return ngettext("Un membre", "{count} membres", found.total, count=found.total)
+
+
+def _lede(found: FoundMembers, asked: MemberSearch) -> str:
+    if asked.state:
+        return ""
+    if found.members > MEMBERS_COUNTED:
+        return _("Plus de {count} membres actifs", count=MEMBERS_COUNTED)
+    return ngettext("{count} membre actif", "{count} membres actifs", found.members, count=found.members)
 
 
 def chips_of(query: Mapping[str, str], asked: MemberSearch, found: FoundMembers) -> list[Chip]:

@@ -42,9 +42,11 @@ DEFINER_FUNCTIONS = {
     "post_bearer_transfers": "ledger",
     "post_history": "ledger",
     "post_transfers": "ledger",
+    "search_members": "door",
     "search_missions": "door",
     "stamp_mail_link": "door",
     "take_due_persons": "door",
+    "words_no_member_says": "door",
 }
 
 
