@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marketplace.commands.counting import recount
 from tenants.platform.processes import CannotRun
 from tenants.platform.settings import (
     NEEDED_TO_FOUND,
@@ -269,6 +270,9 @@ def proof(cooperative: str | None) -> None:
 
     if not asyncio.run(prove(settings, slug=cooperative, console=_console())):
         sys.exit(REFUSED)
+
+
+cli.add_command(recount)
 
 
 def _settings(needed: Collection[str]) -> Settings:

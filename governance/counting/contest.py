@@ -205,6 +205,8 @@ class Contest(Part, frozen=True, kw_only=True):
         named = {*self.void, *self.ties.casting, *_named(self.rule)}
         if unknown := sorted(named - known):
             raise CannotCount(f"the rule names {unknown[0]!r}, which is not an option")
+        if not self.standing:
+            raise CannotCount("every option was withdrawn")
         if getattr(self.rule, "default_option", None) in self.void:
             raise CannotCount("the default option cannot be withdrawn")
         _check_electorate(self.electorate)
