@@ -186,12 +186,17 @@ async def ask_erasure(db: AsyncSession, *, person_id: PersonId) -> datetime:
     Waits as long as the slowest of these cooperatives asks. Raises StillAMember.
     """
     days = []
-    for own in await my_memberships(db):
+    mine = await my_memberships(db)
+    for own in mine:
         if own.state != "left":
             raise StillAMember(cooperative=own.name)
         await work_for(db, tenant=own.tenant_id, person=person_id)
         days.append(await value_in_force(db, rule=ERASURE_WAIT, tenant_id=own.tenant_id))
     await work_for(db, tenant=NO_COOPERATIVE, person=person_id)
+    before = await db.scalar(select(PersonErasure).where(PersonErasure.person_id == person_id))
+    if before is not None and came_back(mine, before.asked_at):
+        await db.delete(before)
+        await db.flush()
     wait = func.make_interval(0, 0, 0, max(days, default=WAIT_DAYS))
     statement = insert(PersonErasure).values(person_id=person_id, due_at=func.now() + wait)
     written: datetime | None = await db.scalar(
@@ -201,6 +206,11 @@ async def ask_erasure(db: AsyncSession, *, person_id: PersonId) -> datetime:
         return (await db.execute(select(PersonErasure.due_at))).scalar_one()
     await emit(db, PersonErasureAsked(tenant_id=NO_COOPERATIVE, person_id=person_id))
     return written
+
+
+def came_back(mine: Sequence[MyMembership], asked_at: datetime) -> bool:
+    """Whether somebody joined, here or elsewhere, after they had asked to be forgotten: they changed their mind."""
+    return any(own.joined_at is not None and own.joined_at > asked_at for own in mine)
 
 
 async def withdraw_erasure(db: AsyncSession, *, person_id: PersonId) -> None:
@@ -215,9 +225,11 @@ async def withdraw_erasure(db: AsyncSession, *, person_id: PersonId) -> None:
 
 async def my_erasures(db: AsyncSession, *, person_id: PersonId) -> tuple[datetime | None, Sequence[Standing]]:
     """When the person will be forgotten altogether, and each of their memberships with its own date, if asked."""
-    whole = await db.scalar(select(PersonErasure.due_at).where(PersonErasure.person_id == person_id))
+    asked = await db.scalar(select(PersonErasure).where(PersonErasure.person_id == person_id))
     standings = []
-    for own in await my_memberships(db):
+    mine = await my_memberships(db)
+    whole = asked.due_at if asked is not None and not came_back(mine, asked.asked_at) else None
+    for own in mine:
         due = None
         if own.state == "left":
             await work_for(db, tenant=own.tenant_id, person=person_id)

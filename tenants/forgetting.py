@@ -15,7 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tenants import audit
 from tenants.actors import Actor
 from tenants.cooperatives import cooperative_of
-from tenants.erasures import AskedBy, Erasure, PersonErasure, new_pseudonym, schedule_erasure
+from tenants.erasures import (
+    AskedBy,
+    Erasure,
+    PersonErasure,
+    came_back,
+    new_pseudonym,
+    schedule_erasure,
+)
 from tenants.events import MembershipErased, PersonErasureDue
 from tenants.house_rules import ERASURE_WAIT, FORMER_MEMBERS
 from tenants.mail_links import NO_COOPERATIVE
@@ -189,7 +196,8 @@ async def erase_person(db: AsyncSession, event: PersonErasureDue) -> None:
     if asked is None or person is None:
         return
     email, locale = person.email, person.locale
-    if not await forget_person(db, person_id=person_id):
+    back = came_back(await my_memberships(db), asked.asked_at)
+    if back or not await forget_person(db, person_id=person_id):
         # They came back: nothing is asked any more.
         await work_for(db, tenant=NO_COOPERATIVE, person=person_id)
         await db.delete(asked)

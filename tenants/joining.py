@@ -179,6 +179,7 @@ async def _claim(
         former.contact_email = claimed.contact_email
         await db.flush()
         await db.execute(_MOVE_MANDATES, {**where, "to": former.id})
+        await db.execute(_KEEP_AFTER_ALL, {"tenant_id": tenant_id, "former": former.id})
         await db.execute(DELETE_UNCLAIMED, where)
         claimed = former
     claimed.person_id, claimed.awaits_claim = person_id, False
@@ -195,4 +196,8 @@ _IMPORTED = text("""
 """)
 _MOVE_MANDATES = text("""
     UPDATE mandates SET membership_id = :to WHERE tenant_id = :tenant_id AND membership_id = :membership_id
+""")
+# Who asked to be forgotten and comes back has changed their mind, and would ask anew.
+_KEEP_AFTER_ALL = text("""
+    DELETE FROM erasures WHERE tenant_id = :tenant_id AND membership_id = :former AND done_at IS NULL
 """)

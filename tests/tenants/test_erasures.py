@@ -177,6 +177,45 @@ async def test_who_came_back_meanwhile_is_not_erased(
             await ask_erasure(db, person_id=member.person_id)
 
 
+@pytest.mark.parametrize("asking", ["here", "everywhere"])
+async def test_who_came_back_and_left_again_is_not_forgotten_by_what_they_asked_before(
+    database: Database, settings: Settings, db_as: OpenAs, asking: str
+) -> None:
+    """Coming back was their change of mind; they ask once more, and have the whole time again."""
+    coop = await factories.found_cooperative(database, rules={"tenants.erasure_wait_days": 7})
+    member = await departed(database, coop)
+    person_id, membership_id = member.person_id, member.id
+    async with database.begin(person=person_id) as db:
+        asked = await (
+            ask_erasure(db, person_id=person_id)
+            if asking == "everywhere"
+            else ask_membership_erasure(db, person_id=person_id, membership_id=membership_id)
+        )
+    async with db_as("postgres") as db:
+        for table in ("erasures", "person_erasures"):
+            await db.execute(text(f"UPDATE {table} SET due_at = now() - interval '1 second'"))
+    await factories.join_member(database, coop, name=member.name, email=member.email)
+    async with database.begin(person=person_id) as db:
+        everywhere, [standing] = await my_erasures(db, person_id=person_id)
+        assert (everywhere, standing.due_at) == (None, None)
+    async with database.begin(tenant=coop.tenant_id, person=person_id) as db:
+        await leave(db, actor=member.actor)
+    assert (await due(database, settings, coop.tenant_id)).messages == []
+    box = Box()
+    async with database.begin(tenant=NO_COOPERATIVE) as db:
+        db.info.update(post=box, settings=settings)
+        await erase_person(db, PersonErasureDue(tenant_id=NO_COOPERATIVE, person_id=person_id))
+    assert box.messages == []
+    assert "people" in await traces(db_as, member.email)
+    async with database.begin(person=person_id) as db:
+        again = await (
+            ask_erasure(db, person_id=person_id)
+            if asking == "everywhere"
+            else ask_membership_erasure(db, person_id=person_id, membership_id=membership_id)
+        )
+    assert again > asked
+
+
 async def test_another_persons_membership_is_not_found(database: Database) -> None:
     coop = await factories.found_cooperative(database)
     member = await departed(database, coop)
