@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 # Importing a floor's rules declares them.
 import governance.college_weights
+import governance.proposal_rules
 import governance.vote_rules  # noqa: F401
 import marketplace.rules  # noqa: F401
 import tenants.house_rules  # noqa: F401

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 # Declared before any founding act, which fixes every rule.
 import governance.college_weights
+import governance.proposal_rules
 import governance.vote_rules  # noqa: F401
 import marketplace.rules  # noqa: F401
 import tenants.house_rules  # noqa: F401
