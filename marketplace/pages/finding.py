@@ -137,7 +137,7 @@ def _headline(found: Found, asked: MissionSearch) -> str:
 def chips_of(query: Mapping[str, str], asked: MissionSearch, found: Found) -> list[Chip]:
     """What narrows the list, each with the address that lets go of it."""
     labels = {
-        "q": f"« {asked.q[:60]} »" if asked.q else "",
+        "q": _("« {words} »", words=asked.q[:60]) if asked.q else "",
         "kind": _(KIND_FACETS[asked.kind]) if asked.kind else "",
         "skill": found.skills.get(str(asked.skill), _("Compétence")) if asked.skill else "",
         "region": asked.region or "",
@@ -152,7 +152,7 @@ def chips_of(query: Mapping[str, str], asked: MissionSearch, found: Found) -> li
 
 def described(asked: MissionSearch, found: Found) -> str:
     """A name for this search, to be changed or not."""
-    said = [chip.label.strip("« »") for chip in chips_of({}, asked, found)]
+    said = [chip.label.strip("« »“”\N{NO-BREAK SPACE}") for chip in chips_of({}, asked, found)]
     return ", ".join(said)[:80]
 
 

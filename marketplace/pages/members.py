@@ -112,7 +112,7 @@ def _lede(found: FoundMembers, asked: MemberSearch) -> str:
 def chips_of(query: Mapping[str, str], asked: MemberSearch, found: FoundMembers) -> list[Chip]:
     """What narrows the list, each with the address that lets go of it."""
     labels = {
-        "q": f"« {asked.q[:60]} »" if asked.q else "",
+        "q": _("« {words} »", words=asked.q[:60]) if asked.q else "",
         "skill": found.skills.get(str(asked.skill), _("Savoir-faire")) if asked.skill else "",
         "region": asked.region or "",
         "territory": territory_name(asked.territory) if asked.territory else "",

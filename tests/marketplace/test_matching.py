@@ -44,9 +44,9 @@ def test_the_reasons_are_said_in_words() -> None:
     assert found
     assert found.score == 100 * 100
     assert found.reasons == [
-        "Savoir-faire : Relecture",
-        "Même département : Var (83)",
-        "Libre : mardi",
+        "Savoir-faire\xa0: Relecture",
+        "Même département\xa0: Var (83)",
+        "Libre\xa0: mardi",
         "Peu de travail ces trois derniers mois",
     ]
 
@@ -144,7 +144,7 @@ async def test_a_hidden_skill_finds_missions_for_its_member_and_its_member_for_n
     async with database.begin(tenant=scene.coop.tenant_id) as db:
         (own,) = await matching_missions(db, actor=scene.other.actor)
     assert own.mission_id == mission
-    assert "Savoir-faire : Relecture" in own.fit.reasons
+    assert "Savoir-faire\xa0: Relecture" in own.fit.reasons
     page = await browser(scene.author).get(f"/{scene.coop.slug}/missions/{mission}/matches")
     assert scene.other.name not in page.text
     assert "Relire" in (await browser(scene.other).get(f"/{scene.coop.slug}/matches")).text
