@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION among_skills(p_query tsquery) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT regexp_replace(p_query::text, '''([^'']*)''(?::(\*))?', '''\1'':\2B', 'g')::tsquery $$;
 
--- These members as a reader of this standing sees them.
+-- These members as a reader of this standing sees them; of who has left, nobody but themselves sees anything.
 CREATE OR REPLACE FUNCTION members_as_seen(p_tenant uuid, p_members uuid[], p_standing integer)
 RETURNS TABLE (membership_id uuid, state text, sort_name text, free_from date, free_until date, facets text[], words tsvector, said text)
 LANGUAGE sql STABLE
@@ -76,9 +76,11 @@ AS $$
                    || array(SELECT '§' || share_of(p_tenant, m.state, parts, hashtext(m.id::text) & (parts - 1))
                             FROM unnest(share_parts()) parts)),
            plain.said || ' ' || COALESCE(known.names, '')
-    FROM memberships m
+    FROM unnest(p_members) wanted (id)
+    JOIN memberships m ON m.tenant_id = p_tenant AND m.id = wanted.id
+    CROSS JOIN LATERAL (SELECT CASE WHEN m.state = 'left' AND p_standing < 3 THEN -1 ELSE p_standing END AS standing) reader
     CROSS JOIN LATERAL (
-        SELECT p_standing >= standing_for(m.availability_audience)
+        SELECT reader.standing >= standing_for(m.availability_audience)
                AND (m.free_days <> '{}' OR m.weekly_minutes IS NOT NULL OR m.available_from IS NOT NULL
                     OR m.available_until IS NOT NULL) AS told
     ) free
@@ -87,21 +89,20 @@ AS $$
                string_agg(NULLIF(k.note, ''), ', ' ORDER BY s.key) AS notes
         FROM member_skills k
         JOIN skills s ON s.tenant_id = k.tenant_id AND s.id = k.skill_id
-        WHERE k.tenant_id = p_tenant AND k.membership_id = m.id AND p_standing >= standing_for(m.skills_audience)
+        WHERE k.tenant_id = p_tenant AND k.membership_id = m.id AND reader.standing >= standing_for(m.skills_audience)
     ) known
     CROSS JOIN LATERAL (
         SELECT lower(public.unaccent(concat_ws(', ', known.notes,
-            CASE WHEN p_standing >= standing_for(m.presentation_audience) THEN m.presentation END))) AS said
+            CASE WHEN reader.standing >= standing_for(m.presentation_audience) THEN m.presentation END))) AS said
     ) plain
     CROSS JOIN LATERAL (
         SELECT array_remove(ARRAY[
-                   CASE WHEN p_standing >= standing_for(m.territory_audience) THEN 't' || m.territory END,
+                   CASE WHEN reader.standing >= standing_for(m.territory_audience) THEN 't' || m.territory END,
                    CASE WHEN free.told AND m.works_remotely THEN 'remote' END,
                    CASE WHEN free.told AND COALESCE(m.weekly_minutes, 1) > 0 THEN 'free' END
                ], NULL) || COALESCE(known.ids, '{}')
                || CASE WHEN free.told THEN array(SELECT 'd' || day FROM unnest(m.free_days) day) ELSE '{}' END AS facets
     ) keys
-    WHERE m.tenant_id = p_tenant AND m.id = ANY (p_members)
 $$;
 
 CREATE OR REPLACE FUNCTION index_members(p_tenant uuid, p_members uuid[]) RETURNS void
