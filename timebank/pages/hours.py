@@ -1,5 +1,6 @@
 """One's own hours: where they stand, what is promised, every move; on screen, on paper and as CSV."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -64,7 +65,7 @@ async def _account_page(
         path=_path(visit, membership_id),
         may_reverse=visit.holds(Role.TREASURER),
         form=form,
-        said=said,
+        said=partial(said, own=own),
         mission_of=mission_of,
         happened_on=happened_on,
     )
@@ -89,10 +90,11 @@ async def member_hours_csv(visit: NamedDependency[Visit], membership_id: FromPat
     whole = await statement(
         visit.db, actor=visit.actor, account_id=hours_account_of(membership_id), limit=None
     )
-    return statement_csv(f"{visit.slug}-heures-{membership_id}.csv", whole)
+    own = membership_id == visit.actor.membership_id
+    return statement_csv(f"{visit.slug}-heures-{membership_id}.csv", whole, own=own)
 
 
-def statement_csv(name: str, whole: Statement) -> Response[bytes]:
+def statement_csv(name: str, whole: Statement, *, own: bool = True) -> Response[bytes]:
     """A statement as CSV, newest first: minutes are integers, and opening + moves = closing."""
     header = [
         _("Date"),
@@ -109,7 +111,7 @@ def statement_csv(name: str, whole: Statement) -> Response[bytes]:
             local(move.posted_at).isoformat(timespec="seconds"),
             day.isoformat() if (day := happened_on(move)) else "",
             counterparty(move),
-            said(move),
+            said(move, own=own),
             move.reason,
             move.amount,
             move.balance,

@@ -27,6 +27,15 @@ SENTENCES = {
     LEAVING: (N_("Départ : heures de {name}"), N_("Départ : heures pour {name}")),
     "mission": (N_("Mission pour {name}"), N_("Mission confiée à {name}")),
 }
+# The same on somebody else's statement, which the treasurer reads.
+OF_ANOTHER = {
+    **dict.fromkeys((EXCHANGE, PAPER, HISTORY), (N_("Aide donnée à {name}"), N_("Aide reçue de {name}"))),
+    GIFT: (N_("Don reçu de {name}"), N_("Don à {name}")),
+}
+REVERSED_OF_ANOTHER = (
+    N_("Annulation : heures rendues par {name}"),
+    N_("Annulation : heures rendues à {name}"),
+)
 REVERSED = (
     N_("Annulation : {name} vous rend ces heures"),
     N_("Annulation : vous rendez ces heures à {name}"),
@@ -34,10 +43,14 @@ REVERSED = (
 OTHERWISE = (N_("Reçu de {name}"), N_("Donné à {name}"))
 
 
-def said(move: Move) -> str:
-    """What the reader of this statement did or received, in one sentence."""
+def said(move: Move, *, own: bool = True) -> str:
+    """What whoever the statement is of did or received, in one sentence; ``own`` when they read it themselves."""
     kind = (move.cause or "").partition(":")[0]
-    received, given = REVERSED if move.reverses else SENTENCES.get(kind, OTHERWISE)
+    if move.reverses:
+        received, given = REVERSED if own else REVERSED_OF_ANOTHER
+    else:
+        sentences = SENTENCES if own else SENTENCES | OF_ANOTHER
+        received, given = sentences.get(kind, OTHERWISE)
     return _(received if move.amount > 0 else given, name=counterparty(move))
 
 
