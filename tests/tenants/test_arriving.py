@@ -150,16 +150,23 @@ async def test_a_bad_bearer_does_not_fall_back_on_the_cookie(database: Database)
 
 async def test_the_application_cannot_list_people_sign_ins_or_links(database: Database) -> None:
     coop = await factories.found_cooperative(database)
+    other = await factories.join_member(database, coop)
     async with database.begin(tenant=coop.tenant_id) as db:
         for table in ("people", "sign_ins", "mail_links"):
             assert (await db.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one() == 0
-            changed = await db.execute(text(f"UPDATE {table} SET person_id = person_id RETURNING 1"))
-            assert changed.all() == []
+            for change in (f"UPDATE {table} SET person_id = person_id", f"DELETE FROM {table}"):
+                assert (await db.execute(text(f"{change} RETURNING 1"))).all() == [], change
     async with database.begin(person=coop.manager.person_id) as db:
         assert (await db.execute(text("SELECT person_id FROM people"))).all() == [(coop.manager.person_id,)]
-        # Erasing a person takes their own row, once no membership is theirs any more.
+        for table in ("people", "sign_ins", "mail_links"):
+            gone = text(f"DELETE FROM {table} WHERE person_id = :other RETURNING 1")
+            assert (await db.execute(gone, {"other": other.person_id})).all() == [], table
+        # The application once had no right at all to delete here. Since a person may be forgotten, the erasure, which
+        # works for that person and as this role, takes their row; nobody else's, and not while a membership is theirs.
         with pytest.raises(DBAPIError, match="fk_memberships_person_id"):
             await db.execute(text("DELETE FROM people"))
+    async with database.begin(person=other.person_id) as db:
+        assert (await db.execute(text("SELECT person_id FROM people"))).all() == [(other.person_id,)]
 
 
 async def test_the_operators_role_reads_no_passwords_and_no_tokens(database: Database, db_as: OpenAs) -> None:
