@@ -14,7 +14,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from governance.circle_mandates import CircleMandate, CircleRole, in_force
-from governance.circles import circle_members, find_circle, sits_in
+from governance.circles import Circle, circle_members, circles, find_circle, sits_in
 from governance.rolls import freeze_roll
 from governance.vote_policies import Threshold, check_closing, freeze_policy, reminder_at
 from governance.votes import (
@@ -131,7 +131,7 @@ async def open_vote(
     Raises NotFound (no such circle), CircleClosed, NotAllowed, QuestionMissing, TooFewOptions, TooManyOptions, OptionTwice, ClosesTooSoon,
     ClosesTooLate, NobodyToVote, WithoutCollege, BlockNeedsMajority, NoRuleInForce.
     """
-    await must_open_votes(db, actor=actor, circle_id=circle_id)
+    await must_open_votes(db, actor, circle_id)
     if not question.strip():
         raise QuestionMissing
     labels = _checked_options(method, options)
@@ -203,10 +203,10 @@ def _add_options(db: AsyncSession, opened: Vote, labels: Sequence[str]) -> None:
         )
 
 
-async def may_open_votes(db: AsyncSession, *, actor: Actor, circle_id: UUID) -> bool:
-    """Whether the actor facilitates this circle or, as long as nobody does, is a manager."""
+async def circles_to_open_votes_in(db: AsyncSession, actor: Actor) -> Sequence[Circle]:
+    """The open circles that the actor facilitates or, for a manager, that nobody does."""
     query = (
-        select(CircleMandate.membership_id)
+        select(CircleMandate.circle_id, CircleMandate.membership_id)
         .join(
             Membership,
             and_(
@@ -215,20 +215,25 @@ async def may_open_votes(db: AsyncSession, *, actor: Actor, circle_id: UUID) -> 
         )
         .where(
             CircleMandate.tenant_id == actor.tenant_id,
-            CircleMandate.circle_id == circle_id,
             CircleMandate.role == CircleRole.FACILITATOR,
             in_force(),
-            sits_in(circle_id),
+            sits_in(CircleMandate.circle_id),
         )
     )
-    holders = (await db.scalars(query)).all()
-    return actor.membership_id in holders if holders else actor.holds(Role.MANAGER)
+    holders: dict[UUID, set[UUID]] = {}
+    for circle_id, membership_id in await db.execute(query):
+        holders.setdefault(circle_id, set()).add(membership_id)
+    return [
+        one
+        for one in await circles(db, actor=actor)
+        if (actor.member in holders[one.id] if one.id in holders else actor.holds(Role.MANAGER))
+    ]
 
 
-async def must_open_votes(db: AsyncSession, *, actor: Actor, circle_id: UUID) -> None:
+async def must_open_votes(db: AsyncSession, actor: Actor, circle_id: UUID) -> None:
     """Refuse unless the circle is open and the actor may open votes in it. Raises NotFound, CircleClosed, NotAllowed."""
     await find_circle(db, actor.tenant_id, circle_id, open_only=True)
-    if not await may_open_votes(db, actor=actor, circle_id=circle_id):
+    if circle_id not in {one.id for one in await circles_to_open_votes_in(db, actor)}:
         if not actor.withheld.isdisjoint({Role.MANAGER}):
             actor.must_hold(Role.MANAGER)
         raise NotAllowed
@@ -243,7 +248,7 @@ async def withdraw_option(db: AsyncSession, *, actor: Actor, vote_id: UUID, numb
     held = (await db.scalars(query.with_for_update())).one_or_none()
     if held is None:
         raise NotFound
-    await must_open_votes(db, actor=actor, circle_id=held.circle_id)
+    await must_open_votes(db, actor, held.circle_id)
     now = (await db.execute(select(func.clock_timestamp()))).scalar_one()
     if held.state is not VoteState.OPEN or now >= held.closes_at:
         raise VoteOver(closed_at=held.closes_at)

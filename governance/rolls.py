@@ -12,6 +12,8 @@ from sqlalchemy import ForeignKeyConstraint, Index, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+# Its table is referred to.
+import governance.colleges  # noqa: F401
 from governance.votes import Vote
 from tenants.personal import Fate, Holding, holds
 from tenants.platform.database import Base

@@ -30,6 +30,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+# Its table is referred to.
+import governance.proposals  # noqa: F401
 from governance.circles import Circle
 from governance.counting.contest import Abstention, Carry, EmptyCollege, Operator, TieKind
 from tenants.actors import Actor
@@ -148,7 +150,7 @@ class Vote(Base):
     electors_count: Mapped[int]
     counted_at: Mapped[datetime | None]
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    published: Mapped[str | None]
+    published: Mapped[str | None] = mapped_column(deferred=True)
     trace_hash: Mapped[str | None]
     register_seq: Mapped[int | None] = mapped_column(BigInteger)
 
@@ -213,6 +215,11 @@ def revealed(vote: Vote) -> bool:
     The one gate before results, turnout and ballots. Whoever exports a whole cooperative asks ``HIDDEN``.
     """
     return vote.state is VoteState.COUNTED
+
+
+def outcome_shown(vote: Vote) -> dict[str, Any] | None:
+    """The outcome as JSON, None until it may be told."""
+    return vote.result if revealed(vote) else None
 
 
 HIDDEN: Final = "SELECT count(*) FROM votes WHERE tenant_id = $1 AND state <> 'counted'"

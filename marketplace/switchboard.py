@@ -13,11 +13,23 @@ from litestar.types import ControllerRouterHandler
 from sqlalchemy import select
 
 # Declares the words of the audit trail; what every table knows about people; what can be imported.
+import governance.audit_words
+import governance.holdings
+import governance.proposal_audit_words
+import governance.proposal_holdings  # noqa: F401
 import marketplace.audit_words
 import marketplace.holdings  # noqa: F401
 import tenants.member_imports  # noqa: F401
 import timebank.audit_words
 import timebank.exchange_imports  # noqa: F401
+from governance.api import API as GOVERNANCE_API
+from governance.circle_ends import leave_circles
+from governance.circle_mandate_terms import review_circle_mandates
+from governance.closing import VotesDue, count_due_votes, remind_of_votes
+from governance.effects import EffectsDue, apply_effects
+from governance.escalations import RoundsDue, close_rounds
+from governance.events import ProposalAdopted, ProposalRejected
+from governance.pages import PAGES as GOVERNANCE_PAGES
 from marketplace import correspondence as tell
 from marketplace import events as missions
 from marketplace import team_correspondence as tell_teams
@@ -98,8 +110,9 @@ def routes() -> Sequence[ControllerRouterHandler]:
         answer_metrics,
         *TENANTS_PAGES,
         *TIMEBANK_PAGES,
+        *GOVERNANCE_PAGES,
         *MISSION_PAGES,
-        Router("/api/v1", route_handlers=[*TENANTS_API, *TIMEBANK_API, *MISSION_API]),
+        Router("/api/v1", route_handlers=[*TENANTS_API, *TIMEBANK_API, *GOVERNANCE_API, *MISSION_API]),
     ]
 
 
@@ -130,7 +143,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     missions.StatementAdded: (tell.tell_of_statement,),
     missions.DisputeDecided: (tell.tell_of_decision,),
     MemberJoined: (welcome_newcomer,),
-    MemberLeft: (withdraw_what_was_theirs,),
+    MemberLeft: (withdraw_what_was_theirs, leave_circles),
     missions.MessageWritten: (voices.tell_of_message,),
     missions.ReviewsRevealed: (voices.tell_of_reviews,),
     missions.ReportMade: (voices.tell_of_report,),
@@ -150,7 +163,12 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     MemberInvited: (mail_invitation,),
     JoinRequested: (mail_join_link,),
     JoinAnswered: (mail_join_answer,),
-    MandatesDue: (review_mandates, review_delegations),
+    ProposalAdopted: (),
+    ProposalRejected: (),
+    RoundsDue: (close_rounds,),
+    EffectsDue: (apply_effects,),
+    VotesDue: (count_due_votes, remind_of_votes),
+    MandatesDue: (review_mandates, review_delegations, review_circle_mandates),
     RuleChanged: (),
     AssemblySigned: (notify_rules_changed,),
     NoticesGiven: (mail_notices,),
@@ -175,6 +193,9 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
 TICKS: Final[Sequence[Schedule]] = (
     Schedule("ledger_proof", ProofDue, at=time(3)),
     Schedule("mandates", MandatesDue, at=time(6)),
+    Schedule("rounds", RoundsDue, every=timedelta(minutes=5)),
+    Schedule("effects", EffectsDue, every=timedelta(hours=1)),
+    Schedule("votes", VotesDue, every=timedelta(minutes=5)),
     Schedule("silences", SilencesDue, at=time(10)),
     Schedule("starting_gifts", StartingGiftsDue, every=timedelta(hours=1)),
     Schedule("imports", ImportsDue, at=time(8)),
@@ -205,13 +226,19 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
 
     public = [item(_("Règles"), f"{home}/rules"), item(_("Registre"), f"{home}/register")]
     if visit.member is None:
-        return [item(_("Missions"), f"{home}/missions"), *public]
+        return [item(_("Missions"), f"{home}/missions"), *public, item(_("Votes"), f"{home}/votes")]
     affairs = [
         *public,
         item(_("Caisse solidaire"), f"{home}/pot"),
         item(_("Mandats"), f"{home}/mandates"),
         item(_("Délégations"), f"{home}/delegations", also=["entries"]),
         item(_("Assemblées"), f"{home}/assemblies"),
+    ]
+    deciding = [
+        item(_("Propositions"), f"{home}/proposals", also=["objections"]),
+        item(_("Votes"), f"{home}/votes"),
+        item(_("Cercles"), f"{home}/circles"),
+        item(_("Collèges"), f"{home}/colleges"),
     ]
     charges = []
     if visit.holds("manager"):
@@ -240,6 +267,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         item(_("Missions"), f"{home}/missions", also=["matches", "searches"]),
         item(_("Mes heures"), f"{home}/hours"),
         item(_("Membres"), f"{home}/members"),
+        item(_("Décider"), deciding[0].path, *deciding),
         item(_("Coopérative"), f"{home}/rules", *affairs),
         *([item(_("Gestion"), charges[0].path, *charges)] if charges else []),
     ]

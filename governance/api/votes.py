@@ -1,0 +1,300 @@
+"""Votes in the JSON API: opening, voting, counting, and what anyone may read once a vote is counted."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from governance import ballots as urn
+from governance import closing, counts, opening
+from governance import votes as verbs
+from governance.pages.votes import Explanation, Question
+from governance.vote_policies import Threshold
+from governance.votes import LABEL_LENGTH, VoteMethod, VotePhase, VoteShown, outcome_shown
+from tenants.platform.inputs import LINE_PATTERN
+from tenants.platform.web import (
+    PAGE_LENGTH,
+    After,
+    Limit,
+    Page,
+    api_get,
+    api_post,
+    decode_cursor,
+    encode_cursor,
+)
+from tenants.visit import Visit
+
+VOTES: Final = "/{cooperative:str}/votes"
+VOTE: Final = VOTES + "/{vote_id:uuid}"
+READ: Final = "governance:read"
+WRITE: Final = "governance:write"
+
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=LABEL_LENGTH, pattern=LINE_PATTERN)]
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+Small = Annotated[int, msgspec.Meta(ge=0, le=99)]
+
+
+class OptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One option, by its number on the ballot."""
+
+    number: int
+    label: str
+    is_default: bool
+    withdrawn_at: datetime | None
+
+
+class VoteSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A vote in the list."""
+
+    id: UUID
+    question: str
+    circle_id: UUID
+    circle: str
+    method: VoteMethod
+    phase: VotePhase
+    opened_at: datetime
+    closes_at: datetime
+    electors_count: int
+
+
+class VoteAnswer(VoteSummary, frozen=True, kw_only=True):
+    """One vote; what comes from its ballots is null until it is counted."""
+
+    explanation: str
+    options: list[OptionAnswer]
+    policy: dict[str, Any]
+    counted_at: datetime | None
+    result: dict[str, Any] | None
+    trace_hash: str | None
+    register_seq: int | None
+
+
+class BallotAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One's own ballot, and what its receipt covers."""
+
+    marks: dict[str, Any]
+    nonce: str
+    receipt: str
+    cast_at: datetime
+    times: int
+
+
+class BallotLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A ballot of a counted vote, without its voter: one mark per option."""
+
+    receipt: str
+    college: str
+    marks: list[int]
+
+
+class VoteOpening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A vote to open; a majority without options is for or against."""
+
+    circle_id: UUID
+    question: Question
+    method: VoteMethod
+    threshold: Threshold
+    closes_at: Aware
+    explanation: Explanation = ""
+    options: Annotated[list[Label], msgspec.Meta(max_length=100)] = []
+
+
+class BallotMarks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to mark: the number of the choice (0 abstains), or grades or ranks from 1 by the number of the option."""
+
+    choice: Small | None = None
+    grades: dict[str, Small] = {}
+    ranks: dict[str, Small] = {}
+
+
+class OptionWithdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The option to withdraw, by its number."""
+
+    number: Small
+
+
+def _summary(shown: VoteShown) -> dict[str, Any]:
+    one = shown.vote
+    return {
+        "id": one.id,
+        "question": one.question,
+        "circle_id": one.circle_id,
+        "circle": shown.circle_name,
+        "method": one.method,
+        "phase": shown.phase,
+        "opened_at": one.opened_at,
+        "closes_at": one.closes_at,
+        "electors_count": one.electors_count,
+    }
+
+
+def _shown(shown: VoteShown) -> VoteAnswer:
+    one = shown.vote
+    return VoteAnswer(
+        **_summary(shown),
+        explanation=one.explanation,
+        options=[
+            OptionAnswer(
+                number=option.number,
+                label=option.label,
+                is_default=option.is_default,
+                withdrawn_at=option.withdrawn_at,
+            )
+            for option in shown.options
+        ],
+        policy=one.policy,
+        counted_at=one.counted_at,
+        result=outcome_shown(one),
+        trace_hash=one.trace_hash,
+        register_seq=one.register_seq,
+    )
+
+
+def _ballot(ballot: urn.Ballot) -> BallotAnswer:
+    return BallotAnswer(
+        marks=ballot.marks,
+        nonce=ballot.nonce,
+        receipt=ballot.receipt,
+        cast_at=ballot.cast_at,
+        times=ballot.times,
+    )
+
+
+@api_get(VOTES, operation_id="votes", summary="List votes", public=True)
+async def votes(
+    visit: NamedDependency[Visit], limit: Limit = PAGE_LENGTH, after: After = None
+) -> Page[VoteSummary]:
+    """List votes, those not yet counted first, then the newest; a stranger sees those counted."""
+    cursor = decode_cursor(after, (int, UUID))
+    found = await verbs.votes(
+        visit.db,
+        tenant_id=visit.here.tenant_id,
+        actor=visit.member_with(READ) if visit.member else None,
+        after=(cursor[0], cursor[1]) if cursor else None,
+        limit=limit + 1,
+    )
+    items = [VoteSummary(**_summary(one)) for one in found[:limit]]
+    more = len(found) > limit
+    standing = 0 if more and items[-1].phase is VotePhase.COUNTED else 1
+    return Page(items=items, next=encode_cursor(standing, items[-1].id) if more else None)
+
+
+@api_get(VOTE, operation_id="vote", summary="Read a vote", public=True)
+async def vote(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> VoteAnswer:
+    """Read one vote; a stranger reads those counted."""
+    actor = visit.member_with(READ) if visit.member else None
+    return _shown(await verbs.vote(visit.db, tenant_id=visit.here.tenant_id, actor=actor, vote_id=vote_id))
+
+
+@api_post(VOTES, operation_id="open_vote", summary="Open a vote")
+async def open_vote(visit: NamedDependency[Visit], data: JSONBody[VoteOpening]) -> Response[VoteAnswer]:
+    """Open a vote in a circle: for its facilitator or, as long as there is none, a manager."""
+    actor = visit.member_with(WRITE)
+
+    async def work() -> VoteAnswer:
+        return _shown(await opening.open_vote(visit.db, actor=actor, **msgspec.structs.asdict(data)))
+
+    return await visit.once(work)
+
+
+@api_get(VOTE + "/ballot", operation_id="my_ballot", summary="Read one's own ballot")
+async def my_ballot(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> BallotAnswer | None:
+    """Read one's own ballot; null before one has voted."""
+    actor = visit.member_with(READ)
+    await verbs.vote(visit.db, tenant_id=actor.tenant_id, actor=actor, vote_id=vote_id)
+    mine = await urn.my_ballot(visit.db, actor=actor, vote_id=vote_id)
+    return _ballot(mine) if mine else None
+
+
+@api_post(VOTE + "/ballot", operation_id="cast_ballot", summary="Vote", status=200)
+async def cast_ballot(
+    visit: NamedDependency[Visit], vote_id: FromPath[UUID], data: JSONBody[BallotMarks]
+) -> Response[BallotAnswer]:
+    """Vote, or vote again: the last ballot before closing counts."""
+    actor = visit.member_with(WRITE)
+
+    async def work() -> BallotAnswer:
+        return _ballot(await urn.cast_ballot(visit.db, actor=actor, vote_id=vote_id, marks=_marks(data)))
+
+    return await visit.once(work, status=200)
+
+
+def _marks(data: BallotMarks) -> urn.Marks:
+    try:
+        return urn.Marks(
+            choice=data.choice,
+            grades={int(number): grade for number, grade in data.grades.items()},
+            ranks={int(number): rank for number, rank in data.ranks.items()},
+        )
+    except ValueError as error:
+        raise urn.BallotUnreadable from error
+
+
+@api_post(
+    VOTE + "/options/withdraw", operation_id="withdraw_option", summary="Withdraw an option", status=200
+)
+async def withdraw_option(
+    visit: NamedDependency[Visit], vote_id: FromPath[UUID], data: JSONBody[OptionWithdrawal]
+) -> Response[VoteAnswer]:
+    """Withdraw an option while the vote is open: it is void on every ballot and keeps its column."""
+    actor = visit.member_with(WRITE)
+
+    async def work() -> VoteAnswer:
+        return _shown(
+            await opening.withdraw_option(visit.db, actor=actor, vote_id=vote_id, number=data.number)
+        )
+
+    return await visit.once(work, status=200)
+
+
+@api_post(VOTE + "/count", operation_id="count_vote", summary="Count a closed vote", status=200)
+async def count_vote(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> Response[VoteAnswer]:
+    """Count a vote whose time is over, if the clock has not done so yet."""
+    actor = visit.member_with(WRITE)
+
+    async def work() -> VoteAnswer:
+        return _shown(await closing.count_vote(visit.db, actor=actor, vote_id=vote_id))
+
+    return await visit.once(work, status=200)
+
+
+@api_get(VOTE + "/ballots", operation_id="published_ballots", summary="List counted ballots", public=True)
+async def published_ballots(
+    visit: NamedDependency[Visit],
+    vote_id: FromPath[UUID],
+    limit: Limit = PAGE_LENGTH,
+    after: After = None,
+) -> Page[BallotLine]:
+    """List the ballots of a counted vote by their receipts, without voters."""
+    cursor = decode_cursor(after, (str,))
+    _file, found = await counts.published_ballots(visit.db, tenant_id=visit.here.tenant_id, vote_id=vote_id)
+    left = [one for one in found if cursor is None or one.receipt > cursor[0]]
+    items = [
+        BallotLine(receipt=one.receipt, college=one.college, marks=list(one.marks)) for one in left[:limit]
+    ]
+    return Page(items=items, next=encode_cursor(items[-1].receipt) if len(left) > limit else None)
+
+
+@api_get(VOTE + "/file", operation_id="vote_file", summary="The public file of a vote", public=True)
+async def vote_file(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> dict[str, Any]:
+    """The file of a counted vote, which ``archipel recount`` checks."""
+    text = await counts.vote_file(visit.db, tenant_id=visit.here.tenant_id, vote_id=vote_id)
+    read: dict[str, Any] = msgspec.json.decode(text)
+    return read
+
+
+API: Final = [
+    votes,
+    vote,
+    open_vote,
+    my_ballot,
+    cast_ballot,
+    withdraw_option,
+    count_vote,
+    published_ballots,
+    vote_file,
+]

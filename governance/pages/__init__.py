@@ -1,0 +1,29 @@
+"""The pages on which members decide."""
+
+from typing import Final
+
+from litestar.types import ControllerRouterHandler
+
+from governance.pages import (
+    circle_people,
+    circles,
+    colleges,
+    perimeters,
+    proposal_acts,
+    proposal_forms,
+    proposals,
+    vote_results,
+    votes,
+)
+
+PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
+    *circles.PAGES,
+    *perimeters.PAGES,
+    *circle_people.PAGES,
+    *colleges.PAGES,
+    *proposals.PAGES,
+    *proposal_forms.PAGES,
+    *proposal_acts.PAGES,
+    *votes.PAGES,
+    *vote_results.PAGES,
+)
