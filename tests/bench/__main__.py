@@ -26,11 +26,9 @@ from tests.bench.measures import (
     is_wanted,
     wanted,
 )
-from tests.bench.searching import SEARCH, searching
+from tests.bench.searching import PIECES, finding
 from tests.bench.sides import Untrue
 from tests.bench.stand import FOLDER, compiler, stand
-
-TARGETS = {one.name: one.target for one in COMPARISONS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for slow in (False, True):
             figures += _on_one_stand(options, effort, screen, slow=slow)
+        if pieces := [one for one in PIECES if is_wanted(one, options.only)]:
+            figures += finding(pieces, effort, options.web_workers, screen.print)
     except (CannotRun, Untrue) as error:
         screen.print(str(error), style="red", markup=False)
         return 1
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     reader = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = [one.name for one in COMPARISONS] + [BYTES, IMPORTS, SEARCH]
+    names = [one.name for one in COMPARISONS] + [BYTES, IMPORTS, *PIECES]
     reader.add_argument(
         "--only", action="append", default=[], choices=names, metavar="NAME", help=", ".join(names)
     )
@@ -67,9 +67,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     reader.add_argument("--clients-slow", type=int, default=64, help="the same with the slow disk (64)")
     reader.add_argument("--web-workers", type=int, default=1, help="processes of the web server (1)")
-    reader.add_argument(
-        "--missions", type=int, default=200_000, help="of each of three cooperatives, for search (200000)"
-    )
     return reader.parse_args(arguments)
 
 
@@ -78,10 +75,8 @@ def _on_one_stand(
 ) -> list[Figure]:
     comparisons = wanted(options.only, slow=slow)
     in_bytes = not slow and is_wanted(BYTES, options.only)
-    # Moving in takes its time, and is measured when asked for by name.
-    moving_in = not slow and IMPORTS in options.only
-    finding = not slow and SEARCH in options.only
-    if not comparisons and not in_bytes and not moving_in and not finding:
+    moving_in = not slow and is_wanted(IMPORTS, options.only)
+    if not comparisons and not in_bytes and not moving_in:
         return []
     if slow and compiler() is None:
         screen.print("Skipped: no C compiler (cc, gcc or clang) to build the slow disk with.")
@@ -96,8 +91,6 @@ def _on_one_stand(
             figures += bytes_per_transfer(standing, effort)
         if moving_in:
             figures += imports(standing, screen.print)
-        if finding:
-            figures += searching(standing, effort, options.missions, screen.print)
     return figures
 
 
@@ -106,16 +99,19 @@ def _table(figures: Sequence[Figure]) -> Table:
     for title in ("figure", "value", "unit", "against", "ratio", "target"):
         table.add_column(title, justify="left" if title in {"figure", "unit"} else "right", no_wrap=True)
     for figure in figures:
-        target = TARGETS.get(figure.name)
-        met = target is None or figure.ratio is None or figure.ratio >= target
+        target = ""
+        if figure.at_least is not None:
+            target = f">= {figure.at_least:.2f}"
+        elif figure.at_most is not None:
+            target = f"<= {figure.at_most:g}"
         table.add_row(
             figure.name,
-            f"{figure.value:,.1f}",
+            f"{figure.value:,.2f}" if figure.value < 10 else f"{figure.value:,.1f}",
             figure.unit,
             "" if figure.theirs is None else f"{figure.theirs:,.1f}",
             "" if figure.ratio is None else f"{figure.ratio:.2f}",
-            "" if target is None else f"{target:.2f}",
-            style="" if met else "red",
+            target,
+            style="" if figure.is_met else "red",
         )
     return table
 

@@ -20,7 +20,10 @@ SMALLEST_SAMPLE: Final = 1_000
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the table and of ``.bench/latest.json``. ``theirs`` is the other side's value."""
+    """One line of the table and of ``.bench/latest.json``. ``theirs`` is the other side's value.
+
+    ``at_least`` is what the ratio should reach, ``at_most`` what the value should stay under.
+    """
 
     name: str
     value: float
@@ -28,7 +31,15 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float | None = None
     against: str | None = None
     theirs: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
     command: str
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it reaches what it should, if anything."""
+        enough = self.at_least is None or self.ratio is None or self.ratio >= self.at_least
+        return enough and (self.at_most is None or self.value <= self.at_most)
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,7 @@ def compare(stand: Stand, one: Comparison, effort: Effort, report: Callable[[str
         ratio=round(ratio, 3),
         against=one.against,
         theirs=round(median(run.per_second for run in theirs), 1),
+        at_least=one.target,
         command=command,
     )
     label = one.name.replace("_over_pgbench", "")

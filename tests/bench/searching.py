@@ -1,233 +1,212 @@
-"""Search and lists over many missions: the page over HTTP against pgbench running the same statement, and how both grow.
+"""What members ask for most over a large cooperative: search, list, home, members, matching, and how each grows.
 
-Measured only when asked for (``--only search``), for seeding takes minutes. Two thirds of the missions belong to other
-cooperatives, with the same words. This file must never turn off anything of what a search does for a reader.
+Every page is measured over HTTP in a town of 1,000 and in one of 200,000 (``town.py``, kept between runs); what the database does
+of a page is measured by pgbench with the page's own statement. This file must never turn off anything of what a page does
+for its reader.
 """
 
-import http.client
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
 from typing import Final
-from urllib.parse import quote
 from uuid import UUID
 
 from sqlalchemy.dialects import postgresql
 
 from marketplace.listings import MissionFilter, _listed
-from marketplace.search import _ASK
+from marketplace.search import _ASK, MissionSearch
+from tenants.platform.search_words import terms_of
 from tests.bench.measures import Effort, Figure
-from tests.bench.sides import TPS, Untrue, pgbench_program
-from tests.bench.stand import FIRST, FOLDER, SLUG, Stand
+from tests.bench.pages import Asked, ask, by_pgbench, statements_of
+from tests.bench.stand import SLUG, Kept, Stand, stand
+from tests.bench.town import READER, SMALLER, SMALLER_READER, Size, build, fingerprint
 
-SEARCH: Final = "search"
+SEARCH, LIST, HOME, MATCHING, MEMBERS = "search", "list", "home", "matching", "member_search"
+PIECES: Final = (SEARCH, LIST, HOME, MATCHING, MEMBERS)
+LIST_PATH: Final = f"/api/v1/{SLUG}/missions?limit=20"
 CLIENTS: Final = 4
-READER: Final = f"00000000-0000-7000-8000-{FIRST}"
-COOKIE: Final = "archipel_banc_recherche"
-QUERIES: Final = {
-    "rare": ("clavecin", ""),
-    "common": ("jardin", ""),
-    "facet": ("jardin", "t35"),
-    "typo": ("plonberie", ""),
-}
-
-NEIGHBOURS: Final = """
-INSERT INTO cooperatives (slug, name, legal_profile, territory)
-SELECT 'voisine-' || i, 'Voisine ' || i, 'association', '29' FROM generate_series(1, 2) i;
-INSERT INTO people (person_id, email)
-SELECT ('00000000-0000-7000-9000-00000000000' || i)::uuid, 'v' || i || '@banc.example' FROM generate_series(1, 2) i;
-INSERT INTO memberships (tenant_id, id, person_id, state, display_name, contact_email, joined_at)
-SELECT tenant_id, ('00000000-0000-7000-8000-00000000000' || right(slug, 1))::uuid,
-       ('00000000-0000-7000-9000-00000000000' || right(slug, 1))::uuid, 'active', 'Voisine', 'v@banc.example', now()
-FROM cooperatives WHERE slug LIKE 'voisine-%';
-INSERT INTO sign_ins (person_id, token_hash, method)
-VALUES ('00000000-0000-7000-9000-{first}', sha256('{cookie}'::bytea), 'mail_link');
-CREATE UNLOGGED TABLE lexicon AS
-SELECT row_number() OVER (ORDER BY md5(a || b || c))::int AS place, a || b || c AS word
-FROM unnest('{{ba,ri,to,mu,le,cha,pon,gra,fi,sol,ver,cou,dan,pli,qui,tres,mar,jou}}'::text[]) a,
-     unnest('{{li,ma,ro,te,nu,sa,vi,go,pe,ra,do,lan,che,min,teur,bou}}'::text[]) b,
-     unnest('{{ge,tion,ment,re,te,le,sse,ne,que,ture,ble,rie,tage,ver,lo,dis,fa,ton}}'::text[]) c;
-CREATE UNIQUE INDEX lexicon_place ON lexicon (place);
-ANALYZE lexicon;
-INSERT INTO mission_vocabulary (tenant_id, word)
-SELECT tenant_id, word
-FROM cooperatives, (SELECT word FROM lexicon UNION VALUES ('jardin'), ('clavecin'), ('plomberie')) words
-ON CONFLICT DO NOTHING;
-"""
-
-# Three years of missions; one word in three titles, one in fifty descriptions, one in five thousand titles.
-MISSIONS: Final = """
-SET session_replication_role = replica;
-INSERT INTO missions (tenant_id, author_id, kind, title, description, territory, place, estimated_minutes, expires_on,
-                      visibility, ownership, state, created_at, published_at)
-SELECT c.tenant_id, CASE WHEN c.slug = '{slug}' THEN '{reader}'::uuid
-                    ELSE ('00000000-0000-7000-8000-00000000000' || right(c.slug, 1))::uuid END,
-       CASE WHEN random() < .6 THEN 'request' ELSE 'offer' END,
-       title.words || CASE WHEN n % 3 = 0 THEN ' jardin' ELSE '' END || CASE WHEN n % 5000 = 7 THEN ' clavecin' ELSE '' END,
-       body.words || CASE WHEN n % 50 = 0 THEN ' plomberie' ELSE '' END,
-       ('{{29,22,35,56,44,75,69,13,2A,971}}'::text[])[1 + floor(random() * 10)::int],
-       ('{{remote,on_site,either}}'::text[])[1 + floor(random() * 3)::int], 30 + floor(random() * 600)::int,
-       current_date + 30, 'cooperative', 'payer', 'open', at, at
-FROM cooperatives c, generate_series({first}, {last}) n
-CROSS JOIN LATERAL (SELECT now() - interval '3 years' * (1 - n::float / {all_of_them}) AS at) moment
-CROSS JOIN LATERAL (
-    SELECT initcap(string_agg(l.word, ' ')) AS words
-    FROM (SELECT 1 + floor(5183 * power(random(), 3))::int AS place FROM generate_series(1, 5 + n * 0) OFFSET 0) drawn
-    JOIN lexicon l USING (place)
-) title
-CROSS JOIN LATERAL (
-    SELECT string_agg(l.word, ' ') AS words
-    FROM (SELECT 1 + floor(5183 * power(random(), 3))::int AS place FROM generate_series(1, 40 + n * 0) OFFSET 0) drawn
-    JOIN lexicon l USING (place)
-) body;
-"""
-INDEX: Final = """
-SELECT count(index_mission(m.tenant_id, m.id)) FROM missions m
-WHERE NOT EXISTS (SELECT FROM mission_words w WHERE w.tenant_id = m.tenant_id AND w.mission_id = m.id)
-"""
+FEW: Final = 1_000
+MANY: Final = 200_000
+MATCHED: Final = 20_000
+FASTEST_MS: Final = 20.0
+"""What 99 of 100 search pages should take at most."""
 
 
-def searching(stand: Stand, effort: Effort, missions: int, report: Callable[[str], None]) -> Iterator[Figure]:
-    """Seed in two steps, measure after each, and say how much longer everything takes after the second."""
-    stand.run_all(NEIGHBOURS.format(first=FIRST, cookie=COOKIE))
+@dataclass(frozen=True)
+class Page:
+    """A page of a piece, under a name. Where ``asked`` is given, pgbench runs the same search."""
+
+    piece: str
+    name: str
+    path: str
+    asked: MissionSearch | None = None
+    at_most_ms: float | None = None
+    many_only: bool = False
+
+
+def searches() -> list[Page]:
+    """The searches that are measured."""
+    asked = {
+        "rare_word": MissionSearch(q="clavecin"),
+        "common_word": MissionSearch(q="jardin"),
+        "facet": MissionSearch(q="jardin", territory="35"),
+        "typo": MissionSearch(q="plonberie"),
+        "two_words": MissionSearch(q="plomberie jardin"),
+        "territory": MissionSearch(territory="29"),
+    }
+    return [
+        Page(SEARCH, f"search_{name}", f"/{SLUG}/missions?{_query(one)}", one, FASTEST_MS)
+        for name, one in asked.items()
+    ]
+
+
+def _query(asked: MissionSearch) -> str:
+    given = {"q": asked.q.replace(" ", "+"), "territory": asked.territory or ""}
+    return "&".join(f"{name}={value}" for name, value in given.items() if value)
+
+
+def pages_of(standing: Stand, pieces: Sequence[str]) -> list[Page]:
+    """The pages of the pieces asked for."""
+    members = f"/{SLUG}/members"
+    name = standing.run("SELECT word FROM lexicon WHERE place = 4000")[0]["word"]
+    found = [
+        *searches(),
+        Page(LIST, "list", LIST_PATH),
+        Page(HOME, "home", f"/{SLUG}"),
+        Page(MEMBERS, "members", members),
+        Page(MEMBERS, "member_search_name", f"{members}?q={name}"),
+        Page(MEMBERS, "member_search_common_word", f"{members}?q=jardin"),
+        Page(MEMBERS, "member_search_typo", f"{members}?q={name[:3]}{name[4:]}"),
+        Page(MEMBERS, "member_search_territory", f"{members}?territory=29"),
+        Page(MATCHING, "matching", f"/{SLUG}/missions/{_wanting(standing, SLUG, READER)}/matches"),
+        Page(
+            MATCHING,
+            f"matching_{MATCHED}",
+            f"/{SMALLER}/missions/{_wanting(standing, SMALLER, SMALLER_READER)}/matches",
+            many_only=True,
+        ),
+    ]
+    return [page for page in found if page.piece in pieces]
+
+
+def _wanting(standing: Stand, slug: str, author: str) -> UUID:
+    """A request of this author, for which members are to be found."""
+    rows = standing.run(
+        f"SELECT m.id FROM missions m JOIN cooperatives c USING (tenant_id) WHERE c.slug = '{slug}'"
+        f" AND m.author_id = '{author}' AND m.kind = 'request' ORDER BY m.id LIMIT 1"
+    )
+    return UUID(str(rows[0]["id"]))
+
+
+def finding(
+    pieces: Sequence[str], effort: Effort, web_workers: int, report: Callable[[str], None]
+) -> Iterator[Figure]:
+    """Measure the pieces in the small town and then in the large one; yield the figures of the large, and the growth."""
     before: dict[str, float] = {}
-    few = min(1_000, missions // 2)
-    for first, last in ((1, few), (few + 1, missions)):
-        began = time.monotonic()
-        _seed(stand, first, last, missions)
-        report(
-            f"  {last} missions in each of three cooperatives, {time.monotonic() - began:.0f} s of seeding"
-        )
-        for figure in _figures(stand, effort, last):
-            if last == missions:
-                yield figure
-            if figure.unit == "ms" and figure.name.endswith("_p50"):
-                if last == missions:
-                    yield Figure(
-                        name=f"{figure.name}_growth",
-                        value=round(figure.value / before[figure.name], 2),
-                        unit="times",
-                        against=f"{few} missions ({before[figure.name]} ms)",
-                        command=_command(missions),
-                    )
-                before[figure.name] = figure.value
+    for size in (Size(FEW, FEW, FEW), Size(MANY, MANY, MATCHED)):
+        report(f"A town of three cooperatives with {size.missions:,} missions each:")
+        with stand(slow=False, web_workers=web_workers, kept=_kept(size, report)) as standing:
+            standing.run("UPDATE sign_ins SET expires_at = now() + interval '30 days'")
+            for page in pages_of(standing, pieces):
+                if page.many_only and size.missions == FEW:
+                    continue
+                alone = ask(standing, page.path, clients=1, seconds=effort.seconds)
+                report(
+                    f"  {page.name}: p50 {alone.p50_ms:.1f} ms, p99 {alone.p99_ms:.1f} ms, {alone.size:,} bytes"
+                )
+                if size.missions == FEW:
+                    before[page.name] = alone.p50_ms
+                    continue
+                yield from _of_page(standing, page, alone, before.get(page.name))
+            if size.missions == MANY:
+                yield from _against_pgbench(standing, pieces, effort, report)
 
 
-def _seed(stand: Stand, first: int, last: int, missions: int) -> None:
-    stand.run_all("DROP INDEX ix_mission_words_words")
-    for start in range(first, last + 1, 5_000):
-        end = min(start + 4_999, last)
-        stand.run_all(MISSIONS.format(slug=SLUG, reader=READER, first=start, last=end, all_of_them=missions))
-        stand.run_all(INDEX)
-    stand.run_all(
-        "CREATE INDEX ix_mission_words_words ON mission_words USING gin (words) WITH (fastupdate = off)"
+def _kept(size: Size, report: Callable[[str], None]) -> Kept:
+    # Search begins with what was listed this week: a town is a week old at most.
+    year, week, _day = datetime.now(UTC).isocalendar()
+    return Kept(
+        name=f"town-{size.missions}",
+        mark=f"{fingerprint(size)} {year}-{week}",
+        fill=lambda servers: asyncio.run(build(servers, size, report)),
     )
-    stand.run_all("VACUUM ANALYZE missions")
-    stand.run_all("VACUUM ANALYZE mission_words")
-    stand.run_all("VACUUM ANALYZE mission_vocabulary")
 
 
-def _figures(stand: Stand, effort: Effort, missions: int) -> Iterator[Figure]:
-    ratios = []
-    for name, (word, key) in QUERIES.items():
-        path = f"/{SLUG}/missions?q={word}" + (f"&territory={key[1:]}" if key else "")
-        per_second, p50, p99, _size = over_http(stand, path, effort.seconds)
-        theirs = by_pgbench(stand, search_statement(stand, word, key), effort.seconds)
-        ratios.append(per_second / theirs)
-        yield _figure(f"search_{name}_p50", p50, "ms", missions)
-        yield _figure(f"search_{name}_p99", p99, "ms", missions)
+def _of_page(standing: Stand, page: Page, alone: Asked, before: float | None) -> Iterator[Figure]:
+    piece = page.piece
+    yield _figure(f"{page.name}_p50", round(alone.p50_ms, 2), "ms", piece)
+    yield _figure(f"{page.name}_p99", round(alone.p99_ms, 2), "ms", piece, at_most=page.at_most_ms)
+    yield _figure(f"{page.name}_statements", statements_of(standing, page.path), "statements", piece)
+    yield _figure(f"{page.name}_bytes", alone.size, "bytes", piece)
+    if before is not None:
         yield Figure(
-            name=f"search_{name}_http_over_pgbench",
-            value=round(per_second, 1),
-            unit="pages/s",
-            ratio=round(per_second / theirs, 3),
-            against="pgbench running the same statement",
-            theirs=round(theirs, 1),
-            command=_command(missions),
+            name=f"{page.name}_growth",
+            value=round(alone.p50_ms / before, 2),
+            unit=f"times from {FEW:,} to {MANY:,}",
+            against=f"p50 among {FEW:,}",
+            theirs=round(before, 2),
+            command=_command(piece),
         )
-    yield _figure("search_http_over_pgbench", round(min(ratios), 3), "lowest of the four ratios", missions)
-    per_second, p50, p99, _size = over_http(stand, f"/api/v1/{SLUG}/missions?limit=20", effort.seconds)
-    theirs = by_pgbench(stand, list_statement(stand), effort.seconds)
-    yield _figure("list_p50", p50, "ms", missions)
-    yield _figure("list_p99", p99, "ms", missions)
-    yield Figure(
-        name="list_http_over_pgbench",
-        value=round(per_second, 1),
-        unit="lists/s",
-        ratio=round(per_second / theirs, 3),
+
+
+def _against_pgbench(
+    standing: Stand, pieces: Sequence[str], effort: Effort, report: Callable[[str], None]
+) -> Iterator[Figure]:
+    """HTTP and pgbench in turn, with as many clients at once on both sides."""
+    ratios = []
+    if SEARCH in pieces:
+        for page in searches():
+            assert page.asked is not None
+            figure = _compared(standing, page, search_statement(standing, page.asked), effort, report)
+            ratios.append(figure.ratio or 0.0)
+            yield figure
+        yield Figure(
+            name="search_http_over_pgbench",
+            value=min(ratios),
+            unit="the lowest of these ratios",
+            command=_command(SEARCH),
+        )
+    if LIST in pieces:
+        page = Page(LIST, "list", LIST_PATH)
+        yield _compared(standing, page, list_statement(standing), effort, report, at_least=0.35)
+
+
+def _compared(
+    standing: Stand,
+    page: Page,
+    statement: str,
+    effort: Effort,
+    report: Callable[[str], None],
+    at_least: float | None = None,
+) -> Figure:
+    ours, theirs = [], []
+    for _ in range(effort.pairs):
+        theirs.append(by_pgbench(standing, statement, clients=CLIENTS, seconds=effort.seconds))
+        ours.append(ask(standing, page.path, clients=CLIENTS, seconds=effort.seconds).per_second)
+    ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
+    report(f"  {page.name}: {median(ours):.0f}/s against {median(theirs):.0f}/s by pgbench: {ratio:.2f}")
+    return Figure(
+        name=f"{page.name}_http_over_pgbench",
+        value=round(median(ours), 1),
+        unit=f"/s with {CLIENTS} clients",
+        ratio=round(ratio, 3),
         against="pgbench running the same statement",
-        theirs=round(theirs, 1),
-        command=_command(missions),
+        theirs=round(median(theirs), 1),
+        at_least=at_least,
+        command=_command(page.piece),
     )
-    _per_second, p50, p99, size = over_http(stand, f"/{SLUG}", effort.seconds)
-    yield _figure("home_p50", p50, "ms", missions)
-    yield _figure("home_p99", p99, "ms", missions)
-    yield _figure("home_bytes", size, "bytes", missions)
 
 
-def over_http(stand: Stand, path: str, seconds: float) -> tuple[float, float, float, int]:
-    """Ask for a page from a few browsers at once: answers per second, p50 and p99 in ms, bytes of the answer."""
-    until = time.monotonic() + seconds + 1
-
-    def browse(_number: int) -> tuple[list[float], int]:
-        line = http.client.HTTPConnection("127.0.0.1", stand.settings.port, timeout=30)
-        took: list[float] = []
-        size = 0
-        while time.monotonic() < until:
-            began = time.perf_counter()
-            line.request("GET", quote(path, safe="/?=&"), headers={"cookie": f"archipel_sign_in={COOKIE}"})
-            answer = line.getresponse()
-            body = answer.read()
-            if answer.status != http.client.OK:
-                raise Untrue(f"{path} answered {answer.status}: {body[:300]!r}")
-            size = len(body)
-            # The first second warms up.
-            if time.monotonic() > until - seconds:
-                took.append(time.perf_counter() - began)
-        return took, size
-
-    with ThreadPoolExecutor(CLIENTS) as browsers:
-        runs = list(browsers.map(browse, range(CLIENTS)))
-    times = sorted(moment for took, _ in runs for moment in took)
-    if len(times) < 20:
-        raise Untrue(f"{path}: only {len(times)} answers")
-    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-    return len(times) / seconds, round(p50 * 1000, 2), round(p99 * 1000, 2), runs[0][1]
-
-
-def by_pgbench(stand: Stand, statement: str, seconds: float) -> float:
-    """The same statement per second, in a transaction that names the cooperative as the application does."""
-    script = FOLDER / "search.pgbench"
-    script.write_text(
-        f"BEGIN READ ONLY;\nSELECT set_config('archipel.tenant', '{stand.tenant}', true);\n"
-        f"{' '.join(statement.split())};\nEND;\n",
-        encoding="utf-8",
-    )
-    ended = subprocess.run(
-        [
-            *(pgbench_program(), "--no-vacuum", "--protocol=prepared", f"--file={script}"),
-            *(f"--client={CLIENTS}", f"--jobs={CLIENTS}", f"--time={max(1, round(seconds))}"),
-            stand.servers.url("app"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
-    )
-    tps = TPS.search(ended.stdout)
-    if ended.returncode or not tps:
-        raise Untrue(f"pgbench failed ({ended.returncode}): {ended.stderr[-2000:]}")
-    return float(tps[1])
-
-
-def search_statement(stand: Stand, word: str, key: str) -> str:
+def search_statement(standing: Stand, asked: MissionSearch) -> str:
     """The statement of the search page, with its parameters written out."""
+    terms = terms_of(asked.q)
     given = {
-        "before_at": "NULL::timestamptz", "before_id": "NULL::uuid", "filters": f"'{{{key}}}'::text[]",
-        "kinds": "'{last}'::text[]", "limit": "21", "mine": "false", "newest": "false", "offset": "0",
-        "reader": f"'{READER}'::uuid", "state": "'open'", "tenant": f"'{stand.tenant}'::uuid",
-        "terms": f"'{{{word}}}'::text[]",
+        "before_at": "NULL::timestamptz", "before_id": "NULL::uuid", "filters": _array(asked.keys()),
+        "kinds": _array([term.kind for term in terms]), "limit": "21", "mine": "false", "newest": "false",
+        "offset": "0", "reader": f"'{READER}'::uuid", "state": "'open'", "tenant": f"'{standing.tenant}'::uuid",
+        "terms": _array([term.text for term in terms]),
     }  # fmt: skip
     statement = str(_ASK)
     for name in sorted(given, key=len, reverse=True):
@@ -235,17 +214,21 @@ def search_statement(stand: Stand, word: str, key: str) -> str:
     return statement
 
 
-def list_statement(stand: Stand) -> str:
+def _array(values: Sequence[str]) -> str:
+    return f"'{{{','.join(values)}}}'::text[]"
+
+
+def list_statement(standing: Stand) -> str:
     """The statement of the first page of the list of open missions."""
-    query = _listed(stand.tenant, UUID(READER), MissionFilter()).limit(21)
+    query = _listed(standing.tenant, UUID(READER), MissionFilter()).limit(21)
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     compiled = query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     return str(compiled)
 
 
-def _figure(name: str, value: float, unit: str, missions: int) -> Figure:
-    return Figure(name=name, value=value, unit=unit, command=_command(missions))
+def _figure(name: str, value: float, unit: str, piece: str, at_most: float | None = None) -> Figure:
+    return Figure(name=name, value=value, unit=unit, at_most=at_most, command=_command(piece))
 
 
-def _command(missions: int) -> str:
-    return f"python -m tests.bench --only {SEARCH} --missions {missions}"
+def _command(piece: str) -> str:
+    return f"python -m tests.bench --only {piece}"

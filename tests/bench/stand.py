@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,11 +109,23 @@ class Stand:
         return {"web": _cpu_of(self.web.pid), "postgres": _cpu_of(self.servers.postgres.pid)}
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A folder whose database is kept between runs, with what it was filled by; another ``mark`` fills it anew."""
+
+    name: str
+    mark: str
+    fill: Callable[[Servers], None]
+
+
 @contextmanager
-def stand(*, slow: bool, web_workers: int) -> Iterator[Stand]:
-    """Run everything in ``.bench/data``, emptied first; with ``slow``, each flush takes 1 ms longer."""
-    data = FOLDER.resolve() / "data"
-    shutil.rmtree(data, ignore_errors=True)
+def stand(*, slow: bool, web_workers: int, kept: Kept | None = None) -> Iterator[Stand]:
+    """Run everything in a folder of ``.bench``, emptied first unless it is kept; with ``slow``, each flush takes 1 ms longer."""
+    data = FOLDER.resolve() / (kept.name if kept else "data")
+    mark = data / "filled_by"
+    filled = kept is not None and mark.is_file() and mark.read_text(encoding="ascii") == kept.mark
+    if not filled:
+        shutil.rmtree(data, ignore_errors=True)
     data.parent.mkdir(parents=True, exist_ok=True)
     environment = {}
     if slow:
@@ -128,8 +140,12 @@ def stand(*, slow: bool, web_workers: int) -> Iterator[Stand]:
             "LOG_LEVEL": "warning",
         }
         settings = Settings.from_environment(given)
-        asyncio.run(schema.migrate(settings, report=lambda _line: None))
-        asyncio.run(_seed(servers))
+        if not filled:
+            asyncio.run(schema.migrate(settings, report=lambda _line: None))
+            asyncio.run(_seed(servers))
+        if kept and not filled:
+            kept.fill(servers)
+            mark.write_text(kept.mark, encoding="ascii")
         web = Child(
             name="web server",
             command=[sys.executable, "-m", "marketplace.cli", "serve"],
@@ -142,14 +158,17 @@ def stand(*, slow: bool, web_workers: int) -> Iterator[Stand]:
             yield _described(servers, settings, web, slow=slow)
         finally:
             web.stop()
-    shutil.rmtree(data, ignore_errors=True)
+    if kept is None:
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def _described(servers: Servers, settings: Settings, web: Child, *, slow: bool) -> Stand:
     async def tenant() -> UUID:
         connection = await asyncpg.connect(servers.url("postgres"))
         try:
-            return UUID(str(await connection.fetchval("SELECT tenant_id FROM cooperatives")))
+            return UUID(
+                str(await connection.fetchval(f"SELECT tenant_id FROM cooperatives WHERE slug = '{SLUG}'"))
+            )
         finally:
             await connection.close()
 
