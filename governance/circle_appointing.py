@@ -158,7 +158,7 @@ async def end_circle_mandate(
     if mandate.ended_at is not None:
         raise CircleMandateOver
     usual = CircleEndReason.GIVEN_UP if own else CircleEndReason.TAKEN_BACK
-    await write_circle_ends(db, actor=actor, mandates=[mandate], reason=reason or usual)
+    await write_circle_ends(db, actor, mandates=[mandate], reason=reason or usual)
     return mandate
 
 

@@ -172,7 +172,7 @@ async def close_circle(db: AsyncSession, *, actor: Actor, circle_id: UUID) -> Ci
         kind="circle_closed",
         facts={"circle_id": found.id},
     )
-    await empty_circle(db, actor=actor, closed=found)
+    await empty_circle(db, actor, found)
     await _register(db, found, "circle_closed")
     return found
 

@@ -48,7 +48,7 @@ async def count_circle_holders(db: AsyncSession, tenant_id: UUID, circle_id: UUI
 
 
 async def write_circle_ends(
-    db: AsyncSession, *, actor: Actor, mandates: Sequence[CircleMandate], reason: CircleEndReason
+    db: AsyncSession, actor: Actor, *, mandates: Sequence[CircleMandate], reason: CircleEndReason
 ) -> None:
     """Write that these mandates, which the caller holds, ended. Holds the register's head."""
     if not mandates:
@@ -81,8 +81,8 @@ async def write_circle_ends(
 
 async def end_seats(
     db: AsyncSession,
-    *,
     actor: Actor,
+    *,
     reason: CircleEndReason,
     circle_id: UUID | None = None,
     membership_id: UUID | None = None,
@@ -106,13 +106,13 @@ async def end_seats(
     )
     locked = held.order_by(CircleMandate.id).with_for_update().execution_options(populate_existing=True)
     mandates = (await db.scalars(locked)).all()
-    await write_circle_ends(db, actor=actor, mandates=mandates, reason=reason)
+    await write_circle_ends(db, actor, mandates=mandates, reason=reason)
     return len(ended.all())
 
 
-async def empty_circle(db: AsyncSession, *, actor: Actor, closed: Circle) -> None:
+async def empty_circle(db: AsyncSession, actor: Actor, closed: Circle) -> None:
     """End every seat and mandate of a circle that closes."""
-    await end_seats(db, actor=actor, circle_id=closed.id, reason=CircleEndReason.CLOSED)
+    await end_seats(db, actor, circle_id=closed.id, reason=CircleEndReason.CLOSED)
 
 
 async def leave_circles(db: AsyncSession, event: MemberLeft) -> None:
@@ -128,4 +128,4 @@ async def leave_circles(db: AsyncSession, event: MemberLeft) -> None:
         .execution_options(synchronize_session=False)
     )
     actor = Actor.system(event.tenant_id)
-    await end_seats(db, actor=actor, membership_id=event.membership_id, reason=CircleEndReason.LEFT)
+    await end_seats(db, actor, membership_id=event.membership_id, reason=CircleEndReason.LEFT)

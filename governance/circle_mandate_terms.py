@@ -55,5 +55,5 @@ async def lapse_circle_mandates(db: AsyncSession, *, tenant_id: CooperativeId) -
             facts={"ends_at": mandate.last_moment, "circle_id": mandate.circle_id},
         )
     over = (await db.scalars(locked.where(func.upper(CircleMandate.term) <= func.now()))).all()
-    await write_circle_ends(db, actor=Actor.system(tenant_id), mandates=over, reason=CircleEndReason.TERM)
+    await write_circle_ends(db, Actor.system(tenant_id), mandates=over, reason=CircleEndReason.TERM)
     return len(over)

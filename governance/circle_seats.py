@@ -23,7 +23,7 @@ from tenants.actors import Actor
 from tenants.memberships import Membership, MembershipState, StateUnfit, escape_like
 from tenants.notice_kinds import NoticeKind, Topic, declare_notices
 from tenants.notices import notify_members
-from tenants.platform.errors import NotFound
+from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.words import N_
 
 declare_notices(
@@ -40,6 +40,15 @@ declare_notices(
         topic=Topic.DECISIONS,
     ),
 )
+
+
+class NobodyChosen(Refusal):
+    """The form was sent without choosing anybody."""
+
+    status = 422
+    code = "nobody_chosen"
+    message = N_("Cochez au moins une personne.")
+    default_field = "membership_ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ async def add_circle_members(
     if any(state != MembershipState.ACTIVE for state in states.values()):
         raise StateUnfit("membership_ids")
     if not wanted:
-        return 0
+        raise NobodyChosen
     rows = [
         {"tenant_id": actor.tenant_id, "circle_id": circle_id, "membership_id": one} for one in sorted(wanted)
     ]
@@ -130,7 +139,7 @@ async def remove_circle_member(
             facts={"circle_id": circle_id},
         )
     reason = CircleEndReason.GIVEN_UP if own else CircleEndReason.TAKEN_BACK
-    await end_seats(db, actor=actor, circle_id=circle_id, membership_id=membership_id, reason=reason)
+    await end_seats(db, actor, circle_id=circle_id, membership_id=membership_id, reason=reason)
 
 
 async def members_of_circle(
@@ -168,22 +177,6 @@ async def members_of_circle(
         query = query.where(tuple_(Membership.sort_name, Membership.id) > tuple_(*after))
     rows = await db.execute(query.order_by(Membership.sort_name, Membership.id).limit(limit))
     return [Seated(*row) for row in rows]
-
-
-async def circles_of_member(db: AsyncSession, *, actor: Actor, membership_id: UUID) -> Sequence[Circle]:
-    """The open circles, other than the root, in which a member is now, by name. Any member may read it."""
-    _ = actor.member
-    query = (
-        select(Circle)
-        .join(Membership, Membership.tenant_id == Circle.tenant_id)
-        .where(
-            Circle.tenant_id == actor.tenant_id,
-            Circle.parent_id.is_not(None),
-            Membership.id == membership_id,
-            sits_in(Circle.id),
-        )
-    )
-    return (await db.scalars(query.order_by(func.lower(Circle.name)))).all()
 
 
 async def head_counts(db: AsyncSession, tenant_id: UUID) -> dict[UUID, int]:

@@ -164,11 +164,19 @@ async def circle_for(db: AsyncSession, tenant_id: UUID, scope: str) -> Circle:
     return (await db.scalars(query)).one()
 
 
-async def circles(db: AsyncSession, *, actor: Actor, closed: bool = False) -> Sequence[Circle]:
-    """List the open circles (or the closed ones), the root first, then by name. Any member may read it."""
+async def circles(
+    db: AsyncSession, *, actor: Actor, closed: bool = False, membership_id: UUID | None = None
+) -> Sequence[Circle]:
+    """List the open circles (or the closed ones), the root first, then by name; or those in which a member is now.
+
+    Any member may read it.
+    """
     _ = actor.member
     query = select(Circle).where(Circle.tenant_id == actor.tenant_id)
     query = query.where(Circle.closed_at.is_not(None) if closed else Circle.closed_at.is_(None))
+    if membership_id is not None:
+        query = query.join(Membership, Membership.tenant_id == Circle.tenant_id)
+        query = query.where(Membership.id == membership_id, sits_in(Circle.id))
     return (await db.scalars(query.order_by(Circle.parent_id.is_not(None), func.lower(Circle.name)))).all()
 
 
@@ -195,29 +203,39 @@ _MANDATES = table(
 def sits_in(circle_id: InstrumentedAttribute[CircleId] | UUID) -> ColumnElement[bool]:
     """Whether a ``Membership`` is in this open circle now: seated, sent by a child circle, or anybody in the root."""
     open_one, child = aliased(Circle), aliased(Circle)
-    seated = exists().where(
-        CircleSeat.tenant_id == Membership.tenant_id,
-        CircleSeat.circle_id == open_one.id,
-        CircleSeat.membership_id == Membership.id,
-        CircleSeat.left_at.is_(None),
+    # Said, since two levels further in SQLAlchemy no longer sees by itself whose rows are meant.
+    seated = (
+        exists()
+        .where(
+            CircleSeat.tenant_id == Membership.tenant_id,
+            CircleSeat.circle_id == open_one.id,
+            CircleSeat.membership_id == Membership.id,
+            CircleSeat.left_at.is_(None),
+        )
+        .correlate(Membership, open_one)
     )
-    sent = exists().where(
-        child.tenant_id == open_one.tenant_id,
-        child.parent_id == open_one.id,
-        child.closed_at.is_(None),
-        _MANDATES.c.tenant_id == child.tenant_id,
-        _MANDATES.c.circle_id == child.id,
-        _MANDATES.c.membership_id == Membership.id,
-        _MANDATES.c.role == "delegate",
-        _MANDATES.c.ended_at.is_(None),
-        _MANDATES.c.term.op("@>")(func.now()),
+    sent = (
+        exists()
+        .where(
+            child.tenant_id == open_one.tenant_id,
+            child.parent_id == open_one.id,
+            child.closed_at.is_(None),
+            _MANDATES.c.tenant_id == child.tenant_id,
+            _MANDATES.c.circle_id == child.id,
+            _MANDATES.c.membership_id == Membership.id,
+            _MANDATES.c.role == "delegate",
+            _MANDATES.c.ended_at.is_(None),
+            _MANDATES.c.term.op("@>")(func.now()),
+        )
+        .correlate(Membership, open_one)
     )
-    return (Membership.state == MembershipState.ACTIVE) & exists().where(
+    inside = exists().where(
         open_one.tenant_id == Membership.tenant_id,
         open_one.id == circle_id,
         open_one.closed_at.is_(None),
         or_(open_one.parent_id.is_(None), seated, sent),
     )
+    return (Membership.state == MembershipState.ACTIVE) & inside.correlate(Membership, Circle)
 
 
 async def is_in_circle(db: AsyncSession, tenant_id: UUID, circle_id: UUID, membership_id: UUID) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import and_, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from governance.circle_authority import must_arrange
+from governance.circle_seats import NobodyChosen
 from governance.colleges import College, CollegePlace, colleges_of
 from tenants import audit
 from tenants.actors import Actor
@@ -47,11 +48,13 @@ async def place_in_college(
 ) -> int:
     """Place active members in a college, out of the one they were in. Returns how many changed.
 
-    Holds the members, in the order of their ids. Raises CirclesNotYours, StateUnfit, NotFound.
+    Holds the members, in the order of their ids. Raises CirclesNotYours, NobodyChosen, StateUnfit, NotFound.
     """
     await must_arrange(db, actor)
     if await db.get(College, (actor.tenant_id, college_id)) is None:
         raise NotFound
+    if not membership_ids:
+        raise NobodyChosen
     wanted = await _hold(db, actor, membership_ids)
     before = await colleges_of(db, actor.tenant_id, wanted)
     moving = [one for one in wanted if before.get(one) != college_id]
@@ -74,11 +77,13 @@ async def remove_from_college(
 ) -> int:
     """Take members out of a college: they vote in none until they are placed again. Returns how many left it.
 
-    Raises CirclesNotYours, NotFound.
+    Raises CirclesNotYours, NobodyChosen, NotFound.
     """
     await must_arrange(db, actor)
     if await db.get(College, (actor.tenant_id, college_id)) is None:
         raise NotFound
+    if not membership_ids:
+        raise NobodyChosen
     wanted = await _hold(db, actor, membership_ids, active_only=False)
     before = await colleges_of(db, actor.tenant_id, wanted)
     leaving = [one for one in wanted if before.get(one) == college_id]

@@ -26,6 +26,7 @@ from governance.api import API as GOVERNANCE_API
 from governance.circle_ends import leave_circles
 from governance.circle_mandate_terms import review_circle_mandates
 from governance.closing import VotesDue, count_due_votes, remind_of_votes
+from governance.contests import RuleReviewsDue, review_rules
 from governance.effects import EffectsDue, apply_effects
 from governance.escalations import RoundsDue, close_rounds
 from governance.events import ProposalAdopted, ProposalRejected
@@ -166,6 +167,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     ProposalAdopted: (),
     ProposalRejected: (),
     RoundsDue: (close_rounds,),
+    RuleReviewsDue: (review_rules,),
     EffectsDue: (apply_effects,),
     VotesDue: (count_due_votes, remind_of_votes),
     MandatesDue: (review_mandates, review_delegations, review_circle_mandates),
@@ -194,6 +196,7 @@ TICKS: Final[Sequence[Schedule]] = (
     Schedule("ledger_proof", ProofDue, at=time(3)),
     Schedule("mandates", MandatesDue, at=time(6)),
     Schedule("rounds", RoundsDue, every=timedelta(minutes=5)),
+    Schedule("rule_reviews", RuleReviewsDue, at=time(7)),
     Schedule("effects", EffectsDue, every=timedelta(hours=1)),
     Schedule("votes", VotesDue, every=timedelta(minutes=5)),
     Schedule("silences", SilencesDue, at=time(10)),
@@ -235,7 +238,7 @@ def navigation(visit: "Visit") -> Sequence[NavigationItem]:
         item(_("Assemblées"), f"{home}/assemblies"),
     ]
     deciding = [
-        item(_("Propositions"), f"{home}/proposals", also=["objections"]),
+        item(_("Propositions des membres"), f"{home}/proposals", also=["objections"]),
         item(_("Votes"), f"{home}/votes"),
         item(_("Cercles"), f"{home}/circles"),
         item(_("Collèges"), f"{home}/colleges"),
