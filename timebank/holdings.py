@@ -102,10 +102,9 @@ holds(
     Holding(
         table="contests",
         title=N_("Contestations"),
-        mine=("contested_by", "entered_by", "decided_by"),
+        mine=("contested_by",),
         exported={
             "contested_at": N_("Date"),
-            "contested_by": N_("Contesté par"),
             "words": N_("Ce qui n'est pas juste"),
             "outcome": N_("Issue"),
             "decision": N_("Votre décision"),
@@ -116,5 +115,14 @@ holds(
         why=N_(
             "Une contestation et sa décision engagent deux personnes : l'écrit reste, sous le pseudonyme."
         ),
+    ),
+    # Whose words they are, and about what, is not theirs who brought a slip in or decided.
+    Holding(
+        table="contests",
+        title=N_("Contestations"),
+        mine=("entered_by", "decided_by"),
+        exported={"contested_at": N_("Date"), "decided_at": N_("Décidé le"), "outcome": N_("Issue")},
+        fate=Fate.KEPT,
+        why=N_("Une décision garde qui l'a prise, sous le pseudonyme."),
     ),
 )

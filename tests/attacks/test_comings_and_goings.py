@@ -1,9 +1,12 @@
 """Who left, came back, acts for another or is spoken of: nothing wakes up, nothing is told, nothing is lost."""
 
+import io
+import zipfile
 from typing import Any
 
 import pytest
 
+import marketplace.holdings  # noqa: F401 (what every table holds of people)
 from marketplace.amendment_answers import GoneFromTeam
 from marketplace.leaving import leave
 from marketplace.reports import report_review, reports
@@ -11,6 +14,7 @@ from marketplace.reviews import ReviewTerms, Verdict, write_review
 from tenants.actors import Role
 from tenants.delegation_refusals import NotDelegated
 from tenants.delegations import delegation
+from tenants.exports import my_data
 from tenants.invitations import invite_member, stamp_invitation
 from tenants.joining import accept_invitation
 from tenants.memberships import suspend_member
@@ -28,7 +32,7 @@ from tests.marketplace.team_stories import (
     shares_of,
 )
 from tests.timebank.acting import HOUR, acting, approved, entered, in_days, proposed
-from timebank.contests import ContestOutcome, contest_entry, decide_contest
+from timebank.contests import ContestOutcome, contest_entry, contest_from_slip, decide_contest
 from timebank.gifts import give
 from timebank.ledger.refusals import NotEnoughHours
 from timebank.third_party_entries import enter_for_represented, enter_paper_exchange
@@ -176,3 +180,33 @@ async def test_a_mediator_does_not_read_who_reported_their_own_words(database: D
     async with database.begin(tenant=scene.coop.tenant_id) as db:
         assert [one.reason for one in await reports(db, actor=scene.mediator.actor)] == ["Cruel pour Chloé"]
         assert await reports(db, actor=mediator.actor) == []
+
+
+async def test_who_decided_a_contest_takes_nobody_s_words_away_with_their_own_data(
+    database: Database,
+) -> None:
+    scene = await acting(database)
+    entry = await entered(database, scene)
+    async with database.begin(tenant=scene.tenant) as db:
+        await contest_from_slip(
+            db,
+            actor=scene.home.manager.actor,
+            entry_id=entry,
+            contested_by=scene.renee.id,
+            words="Renée était malade ce jour-là",
+        )
+    async with database.begin(tenant=scene.tenant) as db:
+        await decide_contest(
+            db,
+            actor=scene.mediator.actor,
+            entry_id=entry,
+            outcome=ContestOutcome.UPHELD,
+            decision="Le médecin confirme.",
+        )
+    for keeper in (scene.mediator, scene.home.manager):
+        async with database.begin(person=keeper.person_id) as db:
+            archive = zipfile.ZipFile(io.BytesIO(await my_data(db, person_id=keeper.person_id)))
+        contests = b"".join(archive.read(name) for name in archive.namelist() if "contests" in name).decode()
+        assert contests
+        assert "malade" not in contests
+        assert scene.renee.display_name not in contests
