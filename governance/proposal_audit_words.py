@@ -15,7 +15,8 @@ declare_actions(
         "governance:proposal:opened": N_("Proposition ouverte à la discussion"),
         "governance:proposal:referred": N_("Proposition portée au cercle parent"),
         "governance:proposal:rejected": N_("Proposition rejetée"),
-        "governance:proposal:withdrawn": N_("Proposition retirée"),
+        "governance:proposal:withdrawn": N_("Proposition abandonnée par son auteur"),
+        "governance:rule:reopened": N_("Règle rouverte par ses contestations"),
         "governance:proposal:written": N_("Proposition écrite"),
     }
 )

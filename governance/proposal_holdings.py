@@ -82,6 +82,13 @@ holds(
         changes={"words": "''"},
     ),
     Holding(
+        table="rule_contests",
+        title=N_("Règles que je conteste"),
+        mine=("membership_id",),
+        exported={"contested_at": N_("Date"), "reason": N_("Raison")},
+        fate=Fate.DELETED,
+    ),
+    Holding(
         table="proposal_supports",
         title=N_("Propositions que je soutiens"),
         mine=("membership_id",),

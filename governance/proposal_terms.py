@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import column, func, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from governance.contests import reopened
 from governance.proposal_states import ProposalKind
 from governance.proposals import Proposal, ProposalVersion
 from tenants.actors import Actor, Role
@@ -128,8 +129,9 @@ async def check_words(
 ) -> None:
     """Refuse words that could not take effect: out of bounds, against the law, a term that is over.
 
-    ``typed``: they were written just now, so the value in force and a day that is past are refused too. Later they are
-    not: a rule may be confirmed, and what was decided after its day takes effect at once.
+    ``typed``: they were written just now, so a day that is past is refused too, and the value in force but for a rule that
+    is reopened, which is confirmed by it. Later they are
+    not, and what was decided after its day takes effect at once.
     """
     if subject.kind is ProposalKind.AMEND_RULE:
         rule = rule_named(subject.rule or "")
@@ -141,7 +143,10 @@ async def check_words(
             return
         if words.effective_on is not None and words.effective_on < await today(db, tenant_id):
             raise DayPast
-        if (await at(db, rule=rule, tenant_id=tenant_id)).value == words.value:
+        version = await at(db, rule=rule, tenant_id=tenant_id)
+        if version.value == words.value and not await reopened(
+            db, tenant_id=tenant_id, version_id=version.id
+        ):
             raise NothingChanges
     elif subject.kind is ProposalKind.GIVE_MANDATE:
         if words.until_on is None:

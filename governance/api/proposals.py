@@ -100,7 +100,7 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 @api_get(PROPOSALS, operation_id="proposals", summary="Proposals")
 async def proposals(
     visit: NamedDependency[Visit],
-    state: FromQuery[ProposalState | None] = None,
+    standing: FromQuery[ProposalState | None] = None,
     kind: FromQuery[ProposalKind | None] = None,
     rule: FromQuery[str | None] = None,
     mine: FromQuery[bool] = False,  # noqa: FBT002 (a query parameter is given by its name)
@@ -112,7 +112,7 @@ async def proposals(
     found = await verbs.proposals(
         visit.db,
         actor=visit.member_with(READ),
-        state=state,
+        state=standing,
         kind=kind,
         rule=rule,
         mine=mine,

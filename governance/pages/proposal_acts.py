@@ -59,7 +59,7 @@ async def withdraw(visit: NamedDependency[Visit], proposal_id: FromPath[UUID]) -
 
     async def verb() -> str:
         await withdraw_proposal(visit.db, actor=visit.actor, proposal_id=proposal_id)
-        return _("Votre proposition est retirée.")
+        return _("Vous avez retiré votre proposition.")
 
     return await _act(visit, proposal_id, await visit.form(Nothing), verb)
 

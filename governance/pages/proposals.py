@@ -46,14 +46,14 @@ STAGES: Final = (Phase.CLARIFY, Phase.REACT, Phase.AMEND, Phase.OBJECTIONS, Phas
 class Asked(msgspec.Struct, frozen=True):
     """Which proposals the reader wants to see."""
 
-    state: str = ""
+    standing: str = ""
     kind: str = ""
     mine: str = ""
 
     def chosen(self) -> dict[str, Any]:
         """As the verb that lists takes it; what is no choice is none."""
         return {
-            "state": ProposalState(self.state) if self.state in set(ProposalState) else None,
+            "state": ProposalState(self.standing) if self.standing in set(ProposalState) else None,
             "kind": ProposalKind(self.kind) if self.kind in set(ProposalKind) else None,
             "mine": self.mine not in {"", "0", "false"},
         }
@@ -62,14 +62,14 @@ class Asked(msgspec.Struct, frozen=True):
 @get(PROPOSALS, include_in_schema=False)
 async def proposals_page(
     visit: NamedDependency[Visit],
-    state: FromQuery[str] = "",
+    standing: FromQuery[str] = "",
     kind: FromQuery[str] = "",
     mine: FromQuery[str] = "",
     after: FromQuery[str] = "",
 ) -> Response[str]:
     """List proposals, newest first."""
     cursor = decode_cursor(after, (UUID,))
-    asked = Asked(state, kind, mine)
+    asked = Asked(standing, kind, mine)
     found = await proposals(
         visit.db,
         actor=visit.actor,
@@ -101,12 +101,12 @@ async def proposals_page(
 @get(PROPOSALS + ".csv", include_in_schema=False)
 async def proposals_csv(
     visit: NamedDependency[Visit],
-    state: FromQuery[str] = "",
+    standing: FromQuery[str] = "",
     kind: FromQuery[str] = "",
     mine: FromQuery[str] = "",
 ) -> Response[bytes]:
     """Download the same list."""
-    chosen = Asked(state, kind, mine).chosen()
+    chosen = Asked(standing, kind, mine).chosen()
     found = await proposals(visit.db, actor=visit.actor, limit=None, **chosen)
     names = await display_names(
         visit.db,

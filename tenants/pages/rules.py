@@ -1,5 +1,8 @@
 """The rules in plain words, and where each comes from: open to anyone, with or without an account."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -8,6 +11,22 @@ from tenants.platform.web import csv_response
 from tenants.platform.words import _, local
 from tenants.rules_shown import shown_history, shown_rules
 from tenants.visit import Visit
+
+
+class Panel(NamedTuple):
+    """What a floor above adds to the page of a rule: a template, and the facts that it shows."""
+
+    template: str
+    facts: Any
+
+
+PANELS: Final[list[Callable[[Visit, str], Awaitable[Panel | None]]]] = []
+
+
+def declare_rule_panel(panel: Callable[[Visit, str], Awaitable[Panel | None]]) -> None:
+    """Add a panel to the page of every rule, at import; it is asked with the visit and the rule's name."""
+    if panel not in PANELS:
+        PANELS.append(panel)
 
 
 @get("/{cooperative:str}/rules", include_in_schema=False)
@@ -39,7 +58,18 @@ async def rules_csv(visit: NamedDependency[Visit]) -> Response[bytes]:
 @get("/{cooperative:str}/rules/{name:str}", include_in_schema=False)
 async def rule_page(visit: NamedDependency[Visit], name: FromPath[str]) -> Response[str]:
     """Show one rule and its history."""
+    return await show_rule(visit, name)
+
+
+async def show_rule(visit: Visit, name: str) -> Response[str]:
+    """Show one rule, its history, and what the floors above say of it."""
     history = await shown_history(
         visit.db, tenant_id=visit.here.tenant_id, profile=visit.here.legal_profile, name=name
     )
-    return visit.page("tenants/rule.html", history=history, rule=history.rule)
+    panels = [await panel(visit, name) for panel in PANELS]
+    return visit.page(
+        "tenants/rule.html",
+        history=history,
+        rule=history.rule,
+        panels=[panel for panel in panels if panel is not None],
+    )

@@ -1378,6 +1378,53 @@ def upgrade() -> None:
     op.create_index("ix_proposals_rule", "proposals", ["tenant_id", "rule", "id"], unique=False)
     op.create_index("ix_proposals_state", "proposals", ["tenant_id", "state", "id"], unique=False)
     op.create_table(
+        "rule_contests",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("version_id", sa.Uuid(), nullable=False),
+        sa.Column("membership_id", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column(
+            "contested_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint("char_length(reason) <= 500", name=op.f("ck_rule_contests_reason_length")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "membership_id"],
+            ["memberships.tenant_id", "memberships.id"],
+            name=op.f("fk_rule_contests_tenant_id_membership_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "version_id"],
+            ["rule_versions.tenant_id", "rule_versions.id"],
+            name=op.f("fk_rule_contests_tenant_id_version_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "version_id", "membership_id", name=op.f("pk_rule_contests")),
+    )
+    op.create_index(
+        "ix_rule_contests_membership", "rule_contests", ["tenant_id", "membership_id"], unique=False
+    )
+    op.create_table(
+        "rule_reviews",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("version_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "cause",
+            sa.Enum("contested", "due", name="reviewcause", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("cause IN ('contested', 'due')", name=op.f("ck_rule_reviews_cause")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "version_id"],
+            ["rule_versions.tenant_id", "rule_versions.id"],
+            name=op.f("fk_rule_reviews_tenant_id_version_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_rule_reviews")),
+        sa.UniqueConstraint(
+            "tenant_id", "version_id", "cause", name=op.f("uq_rule_reviews_tenant_id_version_id_cause")
+        ),
+    )
+    op.create_table(
         "starting_gifts",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("membership_id", sa.Uuid(), nullable=False),
@@ -2624,6 +2671,9 @@ END))""")
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.drop_table("starting_gifts")
+    op.drop_table("rule_reviews")
+    op.drop_index("ix_rule_contests_membership", table_name="rule_contests")
+    op.drop_table("rule_contests")
     op.drop_index("ix_proposals_state", table_name="proposals")
     op.drop_index("ix_proposals_rule", table_name="proposals")
     op.drop_index(
