@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
 
-.PHONY: demo test bench lint types migrations check format clean
+.PHONY: demo test bench pictures lint types migrations check format clean
 
 demo: $(READY)  ## Everything on this machine: make demo PORT=8123 DATA=folder FRESH=1
 	@$(BIN)/archipel demo --port "$(PORT)" --data "$(DATA)" $(if $(FRESH),--fresh)
@@ -25,6 +25,9 @@ test: $(READY)  ## The whole test suite, on servers of its own: make test ARGS="
 
 bench: $(READY)  ## The benchmarks, on servers of their own; writes .bench/latest.json
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+pictures: $(READY)  ## The pictures of the README, taken anew of a demo of their own (needs Chromium)
+	@$(BIN)/python -m tests.pictures $(ARGS)
 
 lint: $(READY)  ## Style, formatting and the direction of imports
 	@$(BIN)/ruff check .
