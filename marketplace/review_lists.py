@@ -102,6 +102,18 @@ async def member_reviews(
     return [_shown(row) for row in await db.execute(query.order_by(Review.id.desc()).limit(limit))]
 
 
+async def where_it_stands(db: AsyncSession, *, actor: Actor, review_id: UUID) -> tuple[UUID, UUID]:
+    """The mission of a review that others may read, and the member it is about, for members. Raises NotFound."""
+    _ = actor.member
+    query = select(Review.mission_id, Review.subject_id).where(
+        Review.tenant_id == actor.tenant_id, Review.id == review_id, readable()
+    )
+    found = (await db.execute(query)).one_or_none()
+    if found is None:
+        raise NotFound
+    return found.mission_id, found.subject_id
+
+
 async def review_counts(db: AsyncSession, *, tenant_id: UUID, membership_id: UUID) -> ReviewCounts:
     """Count what others said of a member."""
     rows = await db.execute(

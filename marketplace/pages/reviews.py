@@ -1,6 +1,9 @@
 """Reviews: those of a mission one took part in, those of a member, and what mediators read of reports."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -10,11 +13,12 @@ from markupsafe import Markup
 
 from marketplace.api.messages import NewAnswer, NewDecision, NewReport, before_of
 from marketplace.reports import Outcome, decide_report, report_review, reports
-from marketplace.review_lists import member_reviews, mission_reviews, review_counts
+from marketplace.review_lists import member_reviews, mission_reviews, review_counts, where_it_stands
 from marketplace.reviews import VERDICT_WORDS, ReviewTerms, answer_review, write_review
 from tenants.memberships import Membership, member
 from tenants.pages.members import declare_part
 from tenants.platform.forms import Done, Form
+from tenants.platform.inputs import OptionalLine
 from tenants.platform.templating import render
 from tenants.platform.web import PAGE_LENGTH, csv_response, encode_cursor
 from tenants.platform.words import _
@@ -26,6 +30,19 @@ OF_MISSION: Final = HERE + "/missions/{mission_id:uuid}/reviews"
 OF_MEMBER: Final = HERE + "/members/{membership_id:uuid}/reviews"
 REVIEW: Final = HERE + "/reviews/{review_id:uuid}"
 CSV_AT_MOST: Final = 10_000
+AT_MISSION: Final = "mission"
+
+
+class AnswerForm(NewAnswer, frozen=True):
+    """An answer; ``at`` is where it was read: ``mission``, or a page of the list of a member's (empty: the first)."""
+
+    at: OptionalLine = ""
+
+
+class ReportForm(NewReport, frozen=True):
+    """A report; ``at`` as above."""
+
+    at: OptionalLine = ""
 
 
 @get(OF_MISSION, include_in_schema=False)
@@ -46,8 +63,8 @@ async def _mission(visit: Visit, mission_id: UUID, form: Form[Any]) -> Response[
         subjects=[(str(one.id), one.name) for one in found.to_review],
         verdicts=[(one.value, _(words), "") for one, words in VERDICT_WORDS.items()],
         verdict_words=VERDICT_WORDS,
-        answer=visit.blank_form(NewAnswer),
-        report=visit.blank_form(NewReport),
+        answer=visit.blank_form(AnswerForm, at=AT_MISSION),
+        report=visit.blank_form(ReportForm, at=AT_MISSION),
     )
 
 
@@ -96,8 +113,8 @@ async def _member(visit: Visit, membership_id: UUID, after: str = "") -> Respons
         reviews=listed,
         older=encode_cursor(listed[-1].id) if len(found) > PAGE_LENGTH else "",
         verdict_words=VERDICT_WORDS,
-        answer=visit.blank_form(NewAnswer),
-        report=visit.blank_form(NewReport),
+        answer=visit.blank_form(AnswerForm, at=after),
+        report=visit.blank_form(ReportForm, at=after),
     )
 
 
@@ -122,29 +139,50 @@ async def member_reviews_csv(visit: NamedDependency[Visit], membership_id: FromP
 @post(REVIEW + "/answer", include_in_schema=False)
 async def answer(visit: NamedDependency[Visit], review_id: FromPath[UUID]) -> Response[Any]:
     """Answer a review of mine."""
-    form = await visit.form(NewAnswer)
-    own = f"/{visit.slug}/members/{visit.actor.member}/reviews"
+    form = await visit.form(AnswerForm)
+    place = await _place(visit, review_id, form)
 
     async def work() -> Done:
         await answer_review(visit.db, actor=visit.actor, review_id=review_id, answer=form.data.answer)
-        return Done(own, _("Votre réponse est publiée sous l'avis."))
+        return Done(place.path, _("Votre réponse est publiée sous l'avis."))
 
-    return await visit.submit(form, work, otherwise=lambda: _member(visit, visit.actor.member))
+    return await visit.submit(form, work, otherwise=place.page)
 
 
 @post(REVIEW + "/report", include_in_schema=False)
 async def report(visit: NamedDependency[Visit], review_id: FromPath[UUID]) -> Response[Any]:
     """Bring a review before the mediators."""
-    form = await visit.form(NewReport)
+    form = await visit.form(ReportForm)
+    place = await _place(visit, review_id, form)
 
     async def work() -> Done:
         await report_review(visit.db, actor=visit.actor, review_id=review_id, reason=form.data.reason)
-        return Done(
-            f"/{visit.slug}/members/{visit.actor.member}/reviews",
-            _("La médiation va lire votre signalement."),
-        )
+        return Done(place.path, _("La médiation va lire votre signalement."))
 
-    return await visit.submit(form, work, otherwise=lambda: _member(visit, visit.actor.member))
+    return await visit.submit(form, work, otherwise=place.page)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The page on which a review was read, and its address."""
+
+    path: str
+    page: Callable[[], Awaitable[Response[str]]]
+
+
+async def _place(visit: Visit, review_id: UUID, form: Form[Any]) -> _Place:
+    """Where the form was sent from: its mission's page, or that of the member it is about. Raises NotFound."""
+    mission_id, subject_id = await where_it_stands(visit.db, actor=visit.actor, review_id=review_id)
+    at = form.values.get("at", "")
+    if at == AT_MISSION:
+        return _Place(
+            f"/{visit.slug}/missions/{mission_id}/reviews",
+            lambda: _mission(visit, mission_id, visit.blank_form(ReviewTerms)),
+        )
+    return _Place(
+        f"/{visit.slug}/members/{subject_id}/reviews" + (f"?after={quote(at)}" if at else ""),
+        lambda: _member(visit, subject_id, at),
+    )
 
 
 # --- Reports, for the mediators ----------------------------------------------------------------------------

@@ -176,3 +176,41 @@ async def test_what_a_mediator_hides_is_hidden_on_every_road(
     trace = await browser(scene.mediator).get(f"/{scene.coop.slug}/reports")
     assert WORDS in trace.text
     assert "Attaque une personne." in trace.text
+
+
+async def test_after_a_report_or_an_answer_one_is_where_the_review_stands_also_when_refused(
+    database: Database, browser: Browser
+) -> None:
+    """Of somebody else's review too, from the member's list or from the mission's page."""
+    scene = await village(database)
+    mission = await settled(database, scene)
+    written = await review(database, scene.author, scene.bidder, mission)
+    await review(database, scene.bidder, scene.author, mission)
+    home = f"/{scene.coop.slug}"
+    of_bidder = f"{home}/members/{scene.bidder.id}/reviews"
+    of_mission = f"{home}/missions/{mission}/reviews"
+    stranger, subject = browser(scene.other), browser(scene.bidder)
+    assert 'name="at" value="mission"' in (await subject.get(of_mission)).text
+    assert 'name="at" value=""' in (await stranger.get(of_bidder)).text
+    for client, at, title in (
+        (stranger, "", f"Avis sur {scene.bidder.name}"),
+        (subject, "mission", "Avis sur la mission"),
+    ):
+        refused = await client.post(f"{home}/reviews/{written}/report", data={"reason": "", "at": at})
+        assert refused.status_code == 422
+        assert f"<h1>{title}</h1>" in refused.text
+        assert WORDS in refused.text, "the form that was refused stands under its review"
+        assert 'aria-invalid="true"' in refused.text
+    reported = await stranger.post(f"{home}/reviews/{written}/report", data={"reason": "Faux"})
+    assert (reported.status_code, reported.headers["location"]) == (303, of_bidder)
+    again = await subject.post(f"{home}/reviews/{written}/report", data={"reason": "Faux", "at": "mission"})
+    assert again.status_code == 409
+    assert "<h1>Avis sur la mission</h1>" in again.text
+    answered = await subject.post(
+        f"{home}/reviews/{written}/answer", data={"answer": "Merci.", "at": "mission"}
+    )
+    assert answered.headers["location"] == of_mission
+    for unknown in (mission, scene.bidder.id):
+        assert (
+            await stranger.post(f"{home}/reviews/{unknown}/report", data={"reason": "Faux"})
+        ).status_code == 404
