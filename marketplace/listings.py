@@ -119,14 +119,6 @@ async def count_settled(db: AsyncSession, *, tenant_id: UUID) -> int:
     return (await db.execute(query)).scalar_one()
 
 
-async def all_missions(
-    db: AsyncSession, *, tenant_id: UUID, reader_id: UUID, narrow: MissionFilter
-) -> list[MissionSummary]:
-    """List at most ``CSV_AT_MOST`` missions at once, for a download by a member."""
-    rows = await db.execute(_listed(tenant_id, reader_id, narrow).limit(CSV_AT_MOST))
-    return [_summary(row, names=True) for row in rows]
-
-
 def _listed(tenant_id: UUID, reader_id: UUID | None, narrow: MissionFilter) -> Select[Any]:
     query = (
         select(

@@ -18,7 +18,7 @@ from marketplace.app import create_app
 from tenants.platform.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-FLOORS = ("tenants", "timebank", "marketplace")
+FLOORS = ("tenants", "timebank", "governance", "marketplace")
 # Not nouns of the trade: what shows them, what tells stories about them, and the cellar.
 APART = {"api", "pages", "platform", "demo", "commands", "migrations", "templates"}
 
@@ -36,7 +36,6 @@ NOT_FOR_PEOPLE = {
     "post_linked": "a step of the verbs that move hours",
     "hold_hours": "accepting a bid holds the hours",
     "capture_hold": "confirming a delivery moves what was held",
-    "capture_holds": "silence moves what was held",
     "release_hold": "an agreement that ends gives back what was held",
     "release_holds": "agreements that lapse give back what was held",
     "expire_holds": "the clock's",

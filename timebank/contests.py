@@ -5,20 +5,18 @@ counter-transfer, or leaves them. Nobody who entered it, brought in the slip or 
 says the same (timebank/entries.sql and the ledger). This file must never change a transfer.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, and_, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants import audit
 from tenants.actors import Actor, Role
 from tenants.mandates import Mandate
-from tenants.memberships import Membership
 from tenants.notices import NoticeKind, declare_notices, notify_members
 from tenants.platform.database import Base
 from tenants.platform.errors import NotAllowed, NotFound
@@ -281,35 +279,3 @@ async def _settle(
     if reverses:
         return TransferId(made[-1])
     return reversal if outcome is ContestOutcome.ANNULLED else None
-
-
-# --- Reading -----------------------------------------------------------------------------------------
-
-
-async def contest_of(db: AsyncSession, entry: ThirdPartyEntry) -> Contest | None:
-    """What was contested about an entry that the caller may read."""
-    return await db.get(Contest, (entry.tenant_id, entry.id))
-
-
-async def contests(
-    db: AsyncSession, *, actor: Actor, before: UUID | None = None, limit: int | None = 20
-) -> Sequence[tuple[Contest, ThirdPartyEntry, str]]:
-    """List contests, those to be decided first, then the newest; with who contested. Mediators and the treasurer."""
-    actor.must_hold(*DECIDERS)
-    query = (
-        select(Contest, ThirdPartyEntry, Membership.display_name)
-        .join(
-            ThirdPartyEntry,
-            and_(ThirdPartyEntry.tenant_id == Contest.tenant_id, ThirdPartyEntry.id == Contest.entry_id),
-        )
-        .join(
-            Membership,
-            and_(Membership.tenant_id == Contest.tenant_id, Membership.id == Contest.contested_by),
-        )
-        .where(Contest.tenant_id == actor.tenant_id)
-        .order_by(Contest.entry_id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        query = query.where(Contest.entry_id < before)
-    return [(contest, entry, name) for contest, entry, name in await db.execute(query)]

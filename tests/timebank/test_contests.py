@@ -1,6 +1,8 @@
 """What a third person entered is contested by either side, held meanwhile, and decided by others."""
 
+import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -10,9 +12,11 @@ from tenants.actors import Role
 from tenants.platform.database import Database
 from tenants.platform.errors import NotAllowed, NotFound
 from tests.conftest import OpenAs
-from tests.factories import Member, give_mandate, join_member
+from tests.factories import Member, api_token, give_mandate, join_member
 from tests.marketplace.stories import balance
+from tests.tenants.conftest import Browser, Client
 from tests.timebank.acting import HOUR, Acting, acting, entered
+from timebank.contest_lists import contests, place_of
 from timebank.contest_refusals import (
     ContestDecided,
     ContestedAlready,
@@ -25,7 +29,6 @@ from timebank.contests import (
     ContestOutcome,
     contest_entry,
     contest_from_slip,
-    contests,
     decide_contest,
 )
 from timebank.gifts import give
@@ -100,6 +103,48 @@ async def test_a_side_contests_once_and_a_stranger_never(database: Database) -> 
     async with database.begin(tenant=scene.tenant) as db:
         [(contest, _entry, name)] = await contests(db, actor=scene.treasurer.actor)
         assert (contest.entry_id, name) == (entry, "Hugo Aidant")
+
+
+async def test_what_is_to_be_decided_comes_first_and_a_long_list_is_read_to_its_end(
+    database: Database, browser: Browser, bearer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await acting(database)
+    entries = [await entered(database, scene, minutes=10 + number) for number in range(5)]
+    for entry in entries:
+        async with database.begin(tenant=scene.tenant) as db:
+            await contest_entry(db, actor=scene.hugo.actor, entry_id=entry, words="Je n'y étais pas.")
+    # The newest are decided: the older ones still wait, and stand before them.
+    for entry in entries[3:]:
+        await decide(database, scene.mediator, entry)
+    expected = [*reversed(entries[:3]), *reversed(entries[3:])]
+    async with database.begin(tenant=scene.tenant) as db:
+        read: list[UUID] = []
+        place: tuple[int, UUID] | None = None
+        while page := await contests(db, actor=scene.treasurer.actor, after=place, limit=2):
+            read += [contest.entry_id for contest, _entry, _name in page]
+            place = place_of(page[-1][0])
+        assert read == expected
+        waiting = await contests(db, actor=scene.treasurer.actor, undecided=True)
+        assert [contest.entry_id for contest, _entry, _name in waiting] == expected[:3]
+    api = bearer(await api_token(database, scene.mediator, "hours:read"))
+    listed: list[str] = []
+    query: dict[str, Any] = {"limit": 2}
+    while True:
+        answer = (await api.get(f"{scene.home.slug}/contests", params=query)).json()
+        listed += [one["entry_id"] for one in answer["items"]]
+        if answer["next"] is None:
+            break
+        query["after"] = answer["next"]
+    assert listed == [str(one) for one in expected]
+    monkeypatch.setattr("timebank.pages.entries.PAGE_LENGTH", 2)
+    client, path = browser(scene.treasurer), f"/{scene.home.slug}/entries"
+    first = (await client.get(path)).text
+    assert first.count("conteste une saisie") == 2
+    [more] = re.findall(r'href="(\?contested=[^"]+)"', first)
+    second = (await client.get(path + more)).text
+    assert second.count("conteste une saisie") == 1
+    assert f"{path}/{entries[0]}" in second
+    assert "Suite des contestations" not in second
 
 
 async def test_after_thirty_days_it_is_too_late_but_a_letter_counts_from_its_posting(

@@ -21,9 +21,11 @@ from tenants.platform.web import (
     encode_cursor,
 )
 from tenants.visit import Visit
+from timebank import contest_lists
 from timebank import contests as contest_verbs
 from timebank import third_party_entries as verbs
 from timebank.api.hours import COOPERATIVE, READ, WRITE, Posted
+from timebank.contest_lists import place_of
 from timebank.contests import Contest, ContestOutcome
 from timebank.pages.entries import Contesting, Deciding
 from timebank.pages.giving import Words
@@ -234,18 +236,21 @@ async def decide_contest(
     return await visit.once(work, status=200)
 
 
-@api_get(COOPERATIVE + "/contests", operation_id="contests", summary="List contests, newest first")
+@api_get(COOPERATIVE + "/contests", operation_id="contests", summary="List contests, those to decide first")
 async def contests(
     visit: NamedDependency[Visit], limit: Limit = PAGE_LENGTH, after: After = None
 ) -> Page[Contested]:
     """For mediators and the treasurer."""
     actor = visit.member_with(READ)
-    cursor = decode_cursor(after, (UUID,))
-    found = await contest_verbs.contests(
-        visit.db, actor=actor, before=cursor[0] if cursor else None, limit=limit + 1
+    cursor = decode_cursor(after, (int, UUID))
+    found = await contest_lists.contests(
+        visit.db, actor=actor, after=(cursor[0], cursor[1]) if cursor else None, limit=limit + 1
     )
-    items = [_as_contested(one) for one, _entry, _name in found[:limit]]
-    return Page(items=items, next=encode_cursor(items[-1].entry_id) if len(found) > limit else None)
+    shown = [one for one, _entry, _name in found[:limit]]
+    return Page(
+        items=[_as_contested(one) for one in shown],
+        next=encode_cursor(*place_of(shown[-1])) if len(found) > limit else None,
+    )
 
 
 API: Final = [

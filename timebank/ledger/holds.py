@@ -124,16 +124,6 @@ async def capture_hold(
     return TransferId(outcome.granted())
 
 
-async def capture_holds(
-    db: AsyncSession, *, actor: Actor, captures: Sequence[tuple[UUID, int]]
-) -> list[TransferId]:
-    """Capture several holds, (hold, minutes) each, in one call. The first refusal undoes all by its exception."""
-    orders = [
-        capture(hold_id=hold_id, amount=minutes, actor=actor.membership_id) for hold_id, minutes in captures
-    ]
-    return [TransferId(outcome.granted()) for outcome in await post_transfers(db, orders)]
-
-
 async def release_hold(
     db: AsyncSession, *, actor: Actor, hold_id: UUID, authorised_by: UUID | None = None
 ) -> None:

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from tenants.platform.web import csv_response
 from tenants.platform.words import _, local
 from tenants.visit import Visit
-from timebank.contests import contests
+from timebank.contest_lists import contests
 
 
 @get("/{cooperative:str}/entries/contests.csv", include_in_schema=False)

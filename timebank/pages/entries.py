@@ -1,5 +1,6 @@
 """Entries by a third person: made by a delegate or from a paper, read by both sides, contested and decided."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -19,13 +20,12 @@ from tenants.platform.inputs import PROSE_PATTERN, MinutesInput
 from tenants.platform.web import PAGE_LENGTH, csv_response, decode_cursor, encode_cursor
 from tenants.platform.words import _, duration, local
 from tenants.visit import Visit
+from timebank.contest_lists import Listed, contest_of, contests, place_of
 from timebank.contests import (
     DECIDERS,
     WORDS_LENGTH,
     ContestOutcome,
     contest_entry,
-    contest_of,
-    contests,
     decide_contest,
 )
 from timebank.ledger.transfers import find_transfer
@@ -156,7 +156,9 @@ def _paper_page(visit: Visit, form: Form[Any]) -> Response[str]:
 
 
 @get("/{cooperative:str}/entries", include_in_schema=False)
-async def entries_page(visit: NamedDependency[Visit], after: FromQuery[str] = "") -> Response[str]:
+async def entries_page(
+    visit: NamedDependency[Visit], after: FromQuery[str] = "", contested: FromQuery[str] = ""
+) -> Response[str]:
     """List the entries that concern the reader; all of them, and what is contested, for those who decide."""
     actor = visit.actor
     cursor = decode_cursor(after, (UUID,))
@@ -164,13 +166,26 @@ async def entries_page(visit: NamedDependency[Visit], after: FromQuery[str] = ""
     found = await third_party_entries(visit.db, actor=actor, before=before, limit=PAGE_LENGTH + 1)
     shown = found[:PAGE_LENGTH]
     people = {who for entry, _reason in shown for who in (*entry.parties, entry.entered_by)}
-    disputed = await contests(visit.db, actor=actor, limit=50) if actor.holds(*DECIDERS) else []
+    disputed = await _undecided(visit, contested) if actor.holds(*DECIDERS) else []
+    waiting = disputed[:PAGE_LENGTH]
     return visit.page(
         "timebank/entries.html",
         entries=shown,
         names=await display_names(visit.db, tenant_id=actor.tenant_id, membership_ids=people),
-        undecided=[one for one in disputed if one[0].decided_at is None],
+        undecided=waiting,
+        contested=encode_cursor(*place_of(waiting[-1][0])) if len(disputed) > len(waiting) else "",
         after=encode_cursor(shown[-1][0].id) if len(found) > len(shown) else "",
+    )
+
+
+async def _undecided(visit: Visit, after: str) -> Sequence[Listed]:
+    cursor = decode_cursor(after, (int, UUID))
+    return await contests(
+        visit.db,
+        actor=visit.actor,
+        undecided=True,
+        after=(cursor[0], cursor[1]) if cursor else None,
+        limit=PAGE_LENGTH + 1,
     )
 
 
