@@ -41,7 +41,10 @@ class SomethingInTheWay(Refusal):
     """Agreements run, or hours are held: they end first."""
 
     code = "something_in_the_way"
-    message = N_("Il reste {count} à terminer avant le départ : voyez la liste.")
+    message = N_(
+        "Accords à terminer avant le départ : {count}. Livrez-les, confirmez-les, ou convenez d'arrêter. Un accord "
+        "ne passe pas à quelqu'un d'autre : qui prend la suite en conclut un nouveau."
+    )
 
 
 class HoursHeld(Refusal):

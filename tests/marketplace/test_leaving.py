@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from marketplace.cancellations import CancellationTerms, accept_cancellation, propose_cancellation
 from marketplace.leaving import SomethingInTheWay, end_membership, leave, leaving
 from marketplace.teams import TeamNotComplete
 from tenants.actors import Role
@@ -287,6 +288,32 @@ async def test_a_suspended_member_who_owes_asks_the_treasury_where_nobody_else_m
     assert left.json() == {"membership_id": str(ana.id), "state": "left"}
     assert (await account(database, ana)).balance == 0
     assert await proved(database, coop)
+
+
+async def test_leaving_says_how_somebody_takes_over_what_does_not_pass_to_them(
+    database: Database, browser: Browser
+) -> None:
+    """What runs ends with the other party, what is open is posted anew; and what is said there can be done."""
+    scene = await village(database)
+    mission = await stories.agreed(database, scene)
+    client, home = browser(scene.author), f"/{scene.coop.slug}"
+    page = (await client.get(f"{home}/profile/leave")).text
+    assert "convenez d’abord d’arrêter" in page
+    refused = await client.post(f"/api/v1/{scene.coop.slug}/leave", json={})
+    assert "qui prend la suite en conclut un nouveau" in refused.json()["detail"]
+    async with database.begin(tenant=scene.coop.tenant_id) as db:
+        await propose_cancellation(
+            db,
+            actor=scene.author.actor,
+            mission_id=mission,
+            terms=CancellationTerms(reason="Je pars, Odile prend la suite."),
+        )
+    async with database.begin(tenant=scene.coop.tenant_id) as db:
+        await accept_cancellation(db, actor=scene.bidder.actor, mission_id=mission)
+    again = (await client.get(f"{home}/profile/leave")).text
+    assert "la publie à son nom" in again
+    assert f"{home}/missions?mine=true" in again
+    assert (await client.post(f"{home}/profile/leave", data={"heir": ""})).status_code == 303
 
 
 async def test_what_runs_holds_a_suspended_member_back_and_says_how_it_ends(
