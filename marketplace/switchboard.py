@@ -16,7 +16,8 @@ from sqlalchemy import select
 import governance.audit_words
 import governance.holdings
 import governance.proposal_audit_words
-import governance.proposal_holdings  # noqa: F401
+import governance.proposal_holdings
+import governance.vote_holdings  # noqa: F401
 import marketplace.audit_words
 import marketplace.holdings  # noqa: F401
 import tenants.member_imports  # noqa: F401

@@ -17,6 +17,9 @@ AT_MOST = 4
 TABLES = {
     "account_id": "accounts",
     "assembly_id": "assemblies",
+    "circle_id": "circles",
+    "circle_mandate_id": "circle_mandates",
+    "college_id": "colleges",
     "delegation_id": "delegations",
     "entry_id": "third_party_entries",
     "import_id": "imports",
@@ -34,6 +37,7 @@ TABLES = {
     "skill_id": "skills",
     "token_id": "api_tokens",
     "transfer_id": "transfers",
+    "vote_id": "votes",
     "write_off_id": "write_offs",
 }
 """In which table stands what a part of an address names."""

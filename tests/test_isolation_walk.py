@@ -27,10 +27,14 @@ PUBLIC_OPERATIONS = {
     "cooperative",
     "mission",
     "open_missions",
+    "published_ballots",
     "register",
     "rule_history",
     "rules",
     "search_missions",
+    "vote",
+    "vote_file",
+    "votes",
 }
 REFUSED = {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}
 
@@ -86,6 +90,9 @@ async def test_the_walk_has_something_of_every_kind_to_try(two: Two) -> None:
         "notices",
         "api_tokens",
         "amendments",
+        "circle_mandates",
+        "circles",
+        "colleges",
         "delegations",
         "imports",
         "join_requests",

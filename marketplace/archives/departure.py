@@ -17,6 +17,7 @@ import asyncpg
 import msgspec
 from sqlalchemy import Table
 
+from governance.votes import HIDDEN
 from marketplace.archives.contents import (
     FORMAT,
     INSTEAD,
@@ -59,7 +60,8 @@ async def export_tenant(
 ) -> str:
     """Write the archive and return its fingerprint; ``report`` is told of each table and its rows.
 
-    Raises ``CannotRun`` if the file exists, and ArchiveRefused while events wait to be handled, unless told to
+    Raises ``CannotRun`` if the file exists, and ArchiveRefused while votes are not counted (their ballots are in the
+    tables, and nobody may see them yet; nor may they be left behind) or while events wait to be handled, unless told to
     ``leave_events``: whoever had to hear of them here would never hear of them there.
     """
     partial = path.with_name(f"{path.name}.part")
@@ -70,6 +72,7 @@ async def export_tenant(
     try:
         async with owner.transaction(isolation="repeatable_read", readonly=True):
             await owner.execute("SELECT set_config('archipel.tenant', $1, true)", str(tenant_id))
+            await _must_reveal_nothing(owner, tenant_id)
             if not leave_events:
                 await _must_have_told_everything(owner)
             # Personal data: for the operator's eyes alone.
@@ -82,6 +85,16 @@ async def export_tenant(
         partial.unlink(missing_ok=True)
         await owner.close()
     return made
+
+
+async def _must_reveal_nothing(owner: Connection, tenant_id: UUID) -> None:
+    hidden = await owner.fetchval(HIDDEN, tenant_id)
+    if hidden:
+        message = (
+            f"{hidden} votes are not counted yet, and an archive would hold ballots that nobody may see: "
+            "export once they are."
+        )
+        raise ArchiveRefused(message)
 
 
 async def _must_have_told_everything(owner: Connection) -> None:
