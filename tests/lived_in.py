@@ -16,6 +16,7 @@ from tenants.profiles import Audience
 from tenants.tokens import SCOPES
 from tests import factories
 from tests.factories import Founded, Member
+from tests.lived_circles import arrange_circles
 from tests.lived_with import act_for_others, come_and_go, tell_of_oneself, work_together
 from tests.marketplace import stories
 from timebank.exchanges import post_transfer
@@ -58,6 +59,7 @@ async def live_in(database: Database, home: Founded) -> Member:
     await work_together(database, scene)
     await act_for_others(database, scene)
     await come_and_go(database, scene)
+    await arrange_circles(database, home, simone, bidder, other)
     return simone
 
 

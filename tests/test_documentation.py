@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 import pytest
 
+import governance
 import marketplace
 import tenants
 import timebank
@@ -31,7 +32,7 @@ from tenants.platform.throttle import Limit
 from tenants.platform.words import gettext, use_locale
 
 ROOT: Final = Path(__file__).parents[1]
-FLOORS: Final = (tenants, timebank, marketplace)
+FLOORS: Final = (tenants, timebank, governance, marketplace)
 
 
 def section(title: str) -> str:

@@ -54,7 +54,7 @@ NOT_FOR_PEOPLE = {
     "unread_notices": "reading: the number beside the menu; `notices` has `unread`",
 }
 # Operations that read under a name shorter than the question's.
-READ_AS = {"mandates_in_force": "mandates"}
+READ_AS = {"mandates_in_force": "mandates", "proposal_sheet": "proposal"}
 
 
 @dataclass(frozen=True)

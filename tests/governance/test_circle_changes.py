@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -262,7 +263,7 @@ async def test_a_mandate_is_for_members_of_the_circle_once_at_a_time(
     database: Database, scene: Scene
 ) -> None:
     tenant = scene.coop.tenant_id
-    facts = {"actor": scene.boss, "until": LATER}
+    facts: dict[str, Any] = {"actor": scene.boss, "until": LATER}
     async with database.begin(tenant=tenant) as db:
         with pytest.raises(NotInCircle):
             await give_circle_mandate(
