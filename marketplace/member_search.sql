@@ -6,7 +6,7 @@
 -- what the reader may not see.
 --
 -- Names stand among the words as keys ('§n', the cooperative's tag, the word), so that the beginning of a name is looked
--- for in one cooperative alone. Others name a share of the cooperative ('§x': all, a quarter, a sixteenth, a sixty-fourth):
+-- for in one cooperative alone; the words of skills stand there once more ('§k'), since the index keeps no weights. Others name a share of the cooperative ('§x': all, a quarter, a sixteenth, a sixty-fourth):
 -- a word that everybody says is counted in a share, and listed by walking the names.
 
 -- Counting stops here: a page says "500+" beyond.
@@ -15,7 +15,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 500';
 
 -- The edition of what index_members() writes: raise it when that changes, and everything is indexed anew.
 CREATE OR REPLACE FUNCTION member_words_edition() RETURNS smallint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 1::smallint';
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 2::smallint';
 
 -- What a reader must be to see a field: as Standing in profiles.py.
 CREATE OR REPLACE FUNCTION standing_for(p_audience text) RETURNS integer
@@ -55,10 +55,10 @@ AS $$
     FROM name_words(p_term) words, unnest(words) WITH ORDINALITY AS one (word, place)
 $$;
 
--- The same question, of skills alone.
+-- The same question, of skills alone; words that follow each other need only be there.
 CREATE OR REPLACE FUNCTION among_skills(p_query tsquery) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT regexp_replace(p_query::text, '''([^'']*)''(?::(\*))?', '''\1'':\2B', 'g')::tsquery $$;
+AS $$ SELECT regexp_replace(regexp_replace(p_query::text, '''([^'']*)''', '''§k\1''', 'g'), '<[-0-9]+>', '&', 'g')::tsquery $$;
 
 -- These members as a reader of this standing sees them; of who has left, nobody but themselves sees anything.
 CREATE OR REPLACE FUNCTION members_as_seen(p_tenant uuid, p_members uuid[], p_standing integer)
@@ -70,9 +70,8 @@ AS $$
            CASE WHEN free.told THEN m.available_until END, keys.facets,
            (SELECT COALESCE(string_agg(quote_literal(name_key(p_tenant, word)) || ':' || place, ' '), '')::tsvector
             FROM unnest(name_words(m.sort_name)) WITH ORDINALITY AS name (word, place))
-               || searched_words(COALESCE(known.names, ''), 'B')
-               || searched_words(plain.said, 'C')
-               || array_to_tsvector(array(SELECT '§' || key FROM unnest(keys.facets) key)
+               || skilled.words || searched_words(plain.said, 'C')
+               || array_to_tsvector(array(SELECT '§k' || lexeme FROM unnest(tsvector_to_array(skilled.words)) lexeme) || array(SELECT '§' || key FROM unnest(keys.facets) key)
                    || array(SELECT '§' || share_of(p_tenant, m.state, parts, hashtext(m.id::text) & (parts - 1))
                             FROM unnest(share_parts()) parts)),
            plain.said || ' ' || COALESCE(known.names, '')
@@ -91,6 +90,7 @@ AS $$
         JOIN skills s ON s.tenant_id = k.tenant_id AND s.id = k.skill_id
         WHERE k.tenant_id = p_tenant AND k.membership_id = m.id AND reader.standing >= standing_for(m.skills_audience)
     ) known
+    CROSS JOIN LATERAL (SELECT searched_words(COALESCE(known.names, ''), 'B') AS words) skilled
     CROSS JOIN LATERAL (
         SELECT lower(public.unaccent(concat_ws(', ', known.notes,
             CASE WHEN reader.standing >= standing_for(m.presentation_audience) THEN m.presentation END))) AS said
@@ -295,9 +295,12 @@ AS $$
     CROSS JOIN LATERAL members_as_seen(p_tenant, close.ids, close.standing) s
 $$;
 
--- Some of those who answer, at most so many, as they come: first in a share of the cooperative, then in all of it.
-CREATE OR REPLACE FUNCTION some_members(
-    p_tenant uuid, p_state text, p_asked tsquery, p_free_on date, p_close member_words[], p_parts integer[], p_limit integer
+-- Some of those who answer, at most so many, as they come: first in the smallest share of the cooperative, or in the one
+-- given, then in the one that should hold as many as are wanted.
+DROP FUNCTION IF EXISTS some_members;
+CREATE FUNCTION some_members(
+    p_tenant uuid, p_state text, p_asked tsquery, p_free_on date, p_close member_words[], p_parts integer, p_limit integer,
+    p_no_further boolean DEFAULT false
 ) RETURNS SETOF member_words
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -305,12 +308,12 @@ SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    v_parts integer;
+    v_parts integer := p_parts;
     v_all tsquery;
     v_found member_words[];
     v_close uuid[] := array(SELECT c.membership_id FROM unnest(p_close) c);
 BEGIN
-    FOREACH v_parts IN ARRAY p_parts LOOP
+    LOOP
         v_all := searched_keys(ARRAY[share_of(p_tenant, p_state, v_parts, 0)]) && p_asked;
         -- The tenant is compared in a way that no index offers: the keys have found its rows already.
         v_found := array(
@@ -319,7 +322,11 @@ BEGIN
               AND (p_free_on IS NULL OR (COALESCE(w.free_from, p_free_on) <= p_free_on AND COALESCE(w.free_until, p_free_on) >= p_free_on))
             LIMIT p_limit
         );
-        EXIT WHEN cardinality(v_found) >= p_limit;
+        EXIT WHEN cardinality(v_found) >= p_limit OR v_parts = 1 OR p_no_further;
+        v_parts := COALESCE((
+            SELECT max(parts) FROM unnest(share_parts()) parts
+            WHERE parts < v_parts AND cardinality(v_found)::bigint * v_parts >= p_limit::bigint * parts
+        ), 1);
     END LOOP;
     RETURN QUERY SELECT * FROM unnest(v_found);
     RETURN QUERY
@@ -329,9 +336,11 @@ BEGIN
 END
 $$;
 
--- The first of a list by name who answer, by walking it: for what many answer.
-CREATE OR REPLACE FUNCTION walk_members(
-    p_tenant uuid, p_state text, p_asked tsquery, p_free_on date, p_close member_words[], p_after_name text, p_after_id uuid, p_limit integer
+-- The first of a list by name who answer, by walking it between two names: for what many answer.
+DROP FUNCTION IF EXISTS walk_members;
+CREATE FUNCTION walk_members(
+    p_tenant uuid, p_state text, p_asked tsquery, p_free_on date, p_close member_words[], p_after_name text, p_after_id uuid,
+    p_until_name text, p_limit integer
 ) RETURNS uuid[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -349,14 +358,14 @@ BEGIN
             (
                 SELECT w.sort_name, w.membership_id FROM member_words w
                 WHERE w.tenant_id = p_tenant AND w.state = p_state AND (w.sort_name, w.membership_id) > (p_after_name, p_after_id)
-                  AND (numnode(p_asked) = 0 OR w.words @@ p_asked) AND w.membership_id <> ALL (v_close)
+                  AND w.sort_name < p_until_name AND (numnode(p_asked) = 0 OR w.words @@ p_asked) AND w.membership_id <> ALL (v_close)
                   AND (p_free_on IS NULL OR (COALESCE(w.free_from, p_free_on) <= p_free_on AND COALESCE(w.free_until, p_free_on) >= p_free_on))
                 ORDER BY w.sort_name, w.membership_id
                 LIMIT p_limit
             )
             UNION ALL
             SELECT c.sort_name, c.membership_id FROM unnest(p_close) c
-            WHERE (c.sort_name, c.membership_id) > (p_after_name, p_after_id) AND (numnode(p_asked) = 0 OR c.words @@ p_asked)
+            WHERE (c.sort_name, c.membership_id) > (p_after_name, p_after_id) AND c.sort_name < p_until_name AND (numnode(p_asked) = 0 OR c.words @@ p_asked)
               AND (p_free_on IS NULL OR (COALESCE(c.free_from, p_free_on) <= p_free_on AND COALESCE(c.free_until, p_free_on) >= p_free_on))
         ) one
         ORDER BY one.sort_name, one.membership_id
@@ -374,12 +383,12 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
     IF numnode(p_asked) = 0 OR (
-        SELECT count(*) >= 16 FROM some_members(p_tenant, p_state, p_asked, p_free_on, '{}', '{64}', 16)
+        SELECT count(*) >= 16 FROM some_members(p_tenant, p_state, p_asked, p_free_on, '{}', 64, 16, true)
     ) THEN
-        RETURN walk_members(p_tenant, p_state, p_asked, p_free_on, p_close, p_after_name, p_after_id, p_limit);
+        RETURN walk_members(p_tenant, p_state, p_asked, p_free_on, p_close, p_after_name, p_after_id, U&'\+10FFFD', p_limit);
     END IF;
     RETURN array(
-        SELECT w.membership_id FROM some_members(p_tenant, p_state, p_asked, p_free_on, p_close, '{1}', 100000) w
+        SELECT w.membership_id FROM some_members(p_tenant, p_state, p_asked, p_free_on, p_close, 1, 1000000) w
         WHERE (w.sort_name, w.membership_id) > (p_after_name, p_after_id)
         ORDER BY w.sort_name, w.membership_id
         LIMIT p_limit
@@ -387,19 +396,19 @@ BEGIN
 END
 $$;
 
+DROP FUNCTION IF EXISTS member_score, near_members;
 -- How well each of these answers: a name before a skill before what is said elsewhere.
-CREATE OR REPLACE FUNCTION member_score(p_words tsvector, p_names tsquery[], p_texts tsquery[]) RETURNS integer
+CREATE FUNCTION member_score(p_words tsvector, p_names tsquery[], p_skills tsquery[], p_texts tsquery[]) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT COALESCE(sum(CASE WHEN p_words @@ name THEN 8 WHEN p_words @@ among_skills(said) THEN 4 WHEN p_words @@ said THEN 2
-        ELSE 0 END), 0)::integer
-    FROM unnest(p_names, p_texts) AS term (name, said)
+    SELECT COALESCE(sum(CASE WHEN p_words @@ name THEN 8 WHEN p_words @@ skill THEN 4 WHEN p_words @@ said THEN 2 ELSE 0 END), 0)::integer
+    FROM unnest(p_names, p_skills, p_texts) AS term (name, skill, said)
 $$;
 
 -- Those who say a part of what was asked, or words that are spelt like it; each listed with the words that they bear.
-CREATE OR REPLACE FUNCTION near_members(
-    p_tenant uuid, p_state text, p_base tsquery, p_free_on date, p_close member_words[], p_names tsquery[], p_texts tsquery[],
-    p_parts tsquery[], p_spelt text[], p_without uuid[], OUT near_ids uuid[], OUT near_words text[]
+CREATE FUNCTION near_members(
+    p_tenant uuid, p_state text, p_base tsquery, p_free_on date, p_close member_words[], p_names tsquery[], p_skills tsquery[],
+    p_texts tsquery[], p_parts tsquery[], p_spelt text[], p_without uuid[], OUT near_ids uuid[], OUT near_words text[]
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -430,15 +439,15 @@ BEGIN
     WITH found AS MATERIALIZED (
         SELECT DISTINCT ON (w.membership_id) w.membership_id, w.sort_name, w.words
         FROM (
-            SELECT * FROM some_members(p_tenant, p_state, p_base && v_all, p_free_on, p_close, share_parts(), members_counted())
+            SELECT * FROM some_members(p_tenant, p_state, p_base && v_all, p_free_on, p_close, 64, members_counted())
             UNION ALL
-            SELECT * FROM some_members(p_tenant, p_state, p_base && v_any, p_free_on, p_close, share_parts(), members_counted())
+            SELECT * FROM some_members(p_tenant, p_state, p_base && v_any, p_free_on, p_close, 64, members_counted())
         ) w
         WHERE w.membership_id <> ALL (p_without)
     ), listed AS MATERIALIZED (
         SELECT f.membership_id, f.words, row_number() OVER (
             ORDER BY (SELECT count(*) FROM unnest(v_wide) part WHERE f.words @@ part) DESC,
-                     member_score(f.words, p_names, p_texts) DESC, f.sort_name, f.membership_id
+                     member_score(f.words, p_names, p_skills, p_texts) DESC, f.sort_name, f.membership_id
         ) AS place
         FROM found f
         ORDER BY place
@@ -494,7 +503,10 @@ DECLARE
     v_name tsquery;
     v_said tsquery;
     v_names tsquery[] := '{}';
+    v_skills tsquery[] := '{}';
     v_texts tsquery[] := '{}';
+    v_firsts text[] := '{}';
+    v_first text;
     v_parts tsquery[] := '{}';
     v_spelt text[] := '{}';
     v_none boolean;
@@ -529,11 +541,13 @@ BEGIN
         IF p_kinds[i] = 'not' THEN
             v_base := v_base && !!(v_name || v_said);
         ELSIF numnode(v_said) > 0 OR (v_none AND EXISTS (
-            SELECT FROM some_members(v_tenant, p_state, v_name, NULL, v_close, '{1}', 1)
+            SELECT FROM some_members(v_tenant, p_state, v_name, NULL, v_close, 1, 1)
         )) THEN
             needed := needed + 1;
             v_names := array_append(v_names, v_name);
+            v_skills := array_append(v_skills, among_skills(v_said));
             v_texts := array_append(v_texts, v_said);
+            v_firsts := array_append(v_firsts, (name_words(p_terms[i]))[1]);
             v_parts := array_append(v_parts, v_name || v_said);
             v_spelt := array_append(v_spelt, CASE WHEN p_kinds[i] IN ('word', 'last')
                 THEN substring(lower(public.unaccent(p_terms[i])) FROM '^[a-z]{4,30}$') END);
@@ -544,33 +558,49 @@ BEGIN
     v_asked := v_base && v_asked;
     v_hits := array(
         SELECT w FROM some_members(v_tenant, p_state, v_asked, v_free_on, v_close,
-            CASE WHEN v_unlimited THEN '{1}' ELSE share_parts() END, CASE WHEN v_unlimited THEN 1000000 ELSE members_counted() END) w
+            CASE WHEN v_unlimited THEN 1 ELSE 64 END, CASE WHEN v_unlimited THEN 1000000 ELSE members_counted() END) w
     );
     total := CASE WHEN v_unlimited THEN cardinality(v_hits) WHEN numnode(v_asked) = 0 THEN members
         ELSE least(cardinality(v_hits), members_counted()) END;
     IF v_unlimited OR cardinality(v_hits) < members_counted() THEN
         ids := array(
             SELECT h.membership_id
-            FROM unnest(v_hits) h CROSS JOIN LATERAL member_score(h.words, v_names, v_texts) score
+            FROM unnest(v_hits) h CROSS JOIN LATERAL member_score(h.words, v_names, v_skills, v_texts) score
             WHERE needed > 0 OR (h.sort_name, h.membership_id) > (p_after_name, p_after_id)
             ORDER BY score DESC, h.sort_name, h.membership_id
             OFFSET p_offset LIMIT p_limit
         );
     ELSE
-        -- Many answer: those whose name does, those whose skills do, the rest, each by name.
+        -- Many answer: those whose name does, those whose skills do, the rest, each by name. The list by name is walked only
+        -- where they stand scattered: those who begin with a name stand together, those who end with it may stand last.
         ids := '{}';
         v_wanted := p_offset + p_limit;
         v_rest := v_asked;
-        IF needed > 0 THEN
-            FOREACH v_said IN ARRAY ARRAY[
-                (SELECT string_agg(name::text, ' | ')::tsquery FROM unnest(v_names) name WHERE numnode(name) > 0),
-                (SELECT string_agg(among_skills(said)::text, ' | ')::tsquery FROM unnest(v_texts) said WHERE numnode(said) > 0)
-            ] LOOP
-                CONTINUE WHEN v_said IS NULL OR cardinality(ids) >= v_wanted;
-                ids := ids || first_members(v_tenant, p_state, v_rest && v_said, v_free_on, v_close, p_after_name, p_after_id,
-                    v_wanted - cardinality(ids));
-                v_rest := v_rest && !!v_said;
+        v_name := (SELECT string_agg(name::text, ' | ')::tsquery FROM unnest(v_names) name WHERE numnode(name) > 0);
+        v_said := (SELECT string_agg(skill::text, ' | ')::tsquery FROM unnest(v_skills) skill WHERE numnode(skill) > 0);
+        IF v_name IS NOT NULL THEN
+            FOREACH v_first IN ARRAY array(
+                SELECT DISTINCT one FROM unnest(v_firsts) one
+                WHERE one IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(v_firsts) o WHERE o <> one AND starts_with(one, o))
+            ) LOOP
+                ids := ids || walk_members(v_tenant, p_state, v_asked && v_name, v_free_on, v_close, v_first, p_after_id,
+                    v_first || U&'\+10FFFD', v_wanted - cardinality(ids));
             END LOOP;
+            IF cardinality(ids) < v_wanted THEN
+                ids := ids || array(
+                    SELECT w.membership_id
+                    FROM some_members(v_tenant, p_state, v_asked && v_name, v_free_on, v_close, 1, 1000000) w
+                    WHERE w.membership_id <> ALL (ids)
+                    ORDER BY w.sort_name, w.membership_id
+                    LIMIT v_wanted - cardinality(ids)
+                );
+            END IF;
+            v_rest := v_rest && !!v_name;
+        END IF;
+        IF v_said IS NOT NULL AND cardinality(ids) < v_wanted THEN
+            ids := ids || first_members(v_tenant, p_state, v_rest && v_said, v_free_on, v_close, p_after_name, p_after_id,
+                v_wanted - cardinality(ids));
+            v_rest := v_rest && !!v_said;
         END IF;
         IF cardinality(ids) < v_wanted THEN
             ids := ids || first_members(v_tenant, p_state, v_rest, v_free_on, v_close, p_after_name, p_after_id,
@@ -591,7 +621,7 @@ BEGIN
     END IF;
     IF needed > 0 AND total < 5 AND p_offset = 0 AND NOT v_unlimited THEN
         SELECT n.near_ids, n.near_words INTO near_ids, near_words
-        FROM near_members(v_tenant, p_state, v_base, v_free_on, v_close, v_names, v_texts, v_parts, v_spelt,
+        FROM near_members(v_tenant, p_state, v_base, v_free_on, v_close, v_names, v_skills, v_texts, v_parts, v_spelt,
             array(SELECT h.membership_id FROM unnest(v_hits) h)) n;
     END IF;
 END

@@ -149,7 +149,8 @@ WITH made AS MATERIALIZED (
            given || ' ' || initcap(w.word) AS display_name, ('{{29,22,35,56,44,75,69,13,2A,971}}'::text[])
                [1 + floor(random() * 10)::int] AS territory,
            b.body || ' jardin' || CASE WHEN i % 50 = 0 THEN ' plomberie' ELSE '' END AS presentation,
-           ARRAY[x.id, y.id, z.id] AS skills, x.words || y.words || z.words || b.body_words || searched_words('jardin', 'C')
+           ARRAY[x.id, y.id, z.id] AS skills, x.words || y.words || z.words AS skill_words,
+           x.words || y.words || z.words || b.body_words || searched_words('jardin', 'C')
                || CASE WHEN i % 50 = 0 THEN searched_words('plomberie', 'C') ELSE '' END AS words
     FROM town t
     CROSS JOIN generate_series({start}, {end}) i
@@ -176,7 +177,8 @@ WITH made AS MATERIALIZED (
 INSERT INTO member_words (tenant_id, membership_id, state, sort_name, edition, facets, words)
 SELECT m.tenant_id, m.id, 'active', m.given || ' ' || m.surname, member_words_edition(), keys.facets,
        (quote_literal(name_key(m.tenant_id, m.given)) || ':1 ' || quote_literal(name_key(m.tenant_id, m.surname)) || ':2')::tsvector
-           || m.words || array_to_tsvector(array(SELECT '§' || key FROM unnest(keys.facets) key) || array(
+           || m.words || array_to_tsvector(array(SELECT '§k' || lexeme FROM unnest(tsvector_to_array(m.skill_words)) lexeme)
+               || array(SELECT '§' || key FROM unnest(keys.facets) key) || array(
                SELECT '§' || share_of(m.tenant_id, 'active', parts, hashtext(m.id::text) & (parts - 1)) FROM unnest(share_parts()) parts
            ))
 FROM made m
