@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.proposal_notices import tell
 from governance.proposal_states import ProposalState
-from governance.proposals import Proposal, ProposalNotThere, ProposalOver, Proposed, proposal
+from governance.proposals import Proposal, ProposalNotThere, ProposalOver, Proposed, readable
 from governance.rounds import note_seen
 from tenants.actors import Actor
 from tenants.platform.database import Base
@@ -172,7 +172,7 @@ async def supporters_of(db: AsyncSession, one: Proposal) -> Sequence[MembershipI
 
 
 async def _discussed(db: AsyncSession, actor: Actor, proposal_id: UUID) -> Proposed:
-    found = await proposal(db, actor=actor, proposal_id=proposal_id)
+    found = await readable(db, actor, proposal_id)
     if found.proposal.state is ProposalState.DRAFT:
         raise ProposalNotThere
     if found.proposal.state is not ProposalState.DISCUSSED:

@@ -26,7 +26,7 @@ from governance.proposal_shown import (
     RuleAtStake,
 )
 from governance.proposal_states import OVER
-from governance.proposals import Proposal, ProposalVersion, proposal
+from governance.proposals import Proposal, ProposalVersion, readable
 from governance.proposing import facilitates
 from governance.rounds import ProposalAnswer, standing_of
 from tenants.actors import Actor, Role
@@ -54,7 +54,7 @@ Name = Callable[[UUID], Named]
 
 async def proposal_sheet(db: AsyncSession, *, actor: Actor, proposal_id: UUID) -> ProposalSheet:
     """Everything that a member may see of one proposal. Raises NotFound."""
-    found = await proposal(db, actor=actor, proposal_id=proposal_id)
+    found = await readable(db, actor, proposal_id)
     one, version = found.proposal, found.version
     raised, said = await objections_to(db, one), await comments_on(db, one)
     supporters = await supporters_of(db, one)

@@ -218,7 +218,7 @@ async def proposals(
     return [Proposed(one, version) for one, version in rows]
 
 
-async def proposal(db: AsyncSession, *, actor: Actor, proposal_id: UUID) -> Proposed:
+async def readable(db: AsyncSession, actor: Actor, proposal_id: UUID) -> Proposed:
     """One proposal, for a member. Raises NotFound, also for another's draft."""
     found = await _find(db, actor.tenant_id, proposal_id)
     if found.proposal.opened_at is None and found.proposal.author_id != actor.member:
@@ -241,8 +241,8 @@ async def public_proposal(db: AsyncSession, *, tenant_id: UUID, proposal_id: UUI
 async def proposal_versions(
     db: AsyncSession, *, actor: Actor, proposal_id: UUID
 ) -> Sequence[ProposalVersion]:
-    """Every version, the newest first. Raises as ``proposal``."""
-    found = await proposal(db, actor=actor, proposal_id=proposal_id)
+    """Every version, the newest first. Raises as ``readable``."""
+    found = await readable(db, actor, proposal_id)
     query = select(ProposalVersion).where(
         ProposalVersion.tenant_id == actor.tenant_id, ProposalVersion.proposal_id == found.proposal.id
     )
