@@ -22,10 +22,10 @@ from tenants.platform.errors import Refusal
 from tenants.platform.words import N_
 
 
-class NoParentCircle(Refusal):
+class NoWiderCircle(Refusal):
     """The circle is the one of all members: there is no wider one."""
 
-    code = "no_parent_circle"
+    code = "no_wider_circle"
     message = N_("Ce cercle n'en a pas de plus large : il reste le vote, ou une nouvelle version.")
 
 
@@ -36,7 +36,7 @@ class RoundsDue(Tick, frozen=True, kw_only=True):
 async def refer_to_parent(db: AsyncSession, *, actor: Actor, proposal_id: UUID) -> Proposed:
     """Carry an escalated proposal to the parent circle, where a round opens on the same version.
 
-    For the author and the facilitators. Locks the proposal. Raises NoParentCircle, NotAllowed, ProposalNotThere.
+    For the author and the facilitators. Locks the proposal. Raises NoWiderCircle, NotAllowed, ProposalNotThere.
     """
     found = await locked(db, tenant_id=actor.tenant_id, proposal_id=proposal_id)
     one = found.proposal
@@ -45,7 +45,7 @@ async def refer_to_parent(db: AsyncSession, *, actor: Actor, proposal_id: UUID) 
     await must_lead(db, actor, one)
     parent = (await find_circle(db, one.tenant_id, one.circle_id)).parent_id
     if parent is None:
-        raise NoParentCircle
+        raise NoWiderCircle
     await check_words(db, one.tenant_id, subject_of(one), words_of(found.version))
     one.circle_id, one.escalates_at = parent, None
     await open_round(db, one)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from governance.effects import EffectsDue, apply_effects
-from governance.escalations import NoParentCircle, RoundsDue, close_rounds, refer_to_parent
+from governance.escalations import NoWiderCircle, RoundsDue, close_rounds, refer_to_parent
 from governance.next_steps import NextStep
 from governance.objecting import (
     ObjectedAlready,
@@ -158,7 +158,7 @@ async def test_an_open_objection_waits_for_integration_then_goes_further_with_th
     await _tick(database, circle)
     found = await sheet(database, circle.awa, proposal_id)
     assert (found.phase, found.objections[0].state) == (Phase.ESCALATED, ObjectionState.ESCALATED)
-    with pytest.raises(NoParentCircle):
+    with pytest.raises(NoWiderCircle):
         async with database.begin(tenant=circle.coop.tenant_id) as db:
             await refer_to_parent(db, actor=circle.awa.actor, proposal_id=proposal_id)
 
