@@ -1,8 +1,8 @@
 """Matches: the members who fit a mission, for its author, and the missions that fit a member, for themselves.
 
 An author sees what each member shows to members: hidden skills, places and times neither count nor show. A member's own
-list counts all they have said. At most ``CONSIDERED`` are weighed, in one statement, whatever the size of the
-cooperative. This file must never choose anybody.
+list counts all they have said. At most ``CONSIDERED`` are weighed, whatever the size of the cooperative: those near before
+those far, and of many alike some others for each mission. This file must never choose anybody.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from marketplace.listings import Named
 from marketplace.matching import Candidate, Fit, Wanted, Weights, fit
 from marketplace.member_skills import SkillLevel
-from marketplace.mission_invitations import INVITATIONS_AT_MOST, invited_to
+from marketplace.mission_invitations import INVITATIONS_AT_MOST
 from marketplace.mission_states import MissionState
 from marketplace.mission_terms import MissionKind, MissionPlace
-from marketplace.missions import Mission, today
 from marketplace.rules import MATCH_WEIGHTS
 from tenants import rulebook
 from tenants.actors import Actor
 from tenants.platform.errors import NotAllowed, NotFound
+from tenants.platform.territories import TERRITORIES
 from tenants.profiles import Reach
 
 CONSIDERED: Final = 400
@@ -70,18 +70,25 @@ _WORKED: Final = """
     ) w ON true
 """
 
-# Who has one of the skills, from a place in the list that depends on the mission, so that in a large cooperative
-# it is not always the same ones who are weighed; hidden fields are taken out here already.
+_MISSION: Final = text("""
+    SELECT n.author_id, n.state, n.kind, n.territory, n.place, n.wanted_by,
+        (now() AT TIME ZONE c.time_zone)::date AS day,
+        array(SELECT i.invited_id FROM mission_invitations i WHERE i.tenant_id = n.tenant_id AND i.mission_id = n.id) AS invited,
+        array(
+            SELECT k.id FROM mission_skills x JOIN skills k ON k.tenant_id = x.tenant_id AND k.id = x.skill_id
+            WHERE x.tenant_id = n.tenant_id AND x.mission_id = n.id ORDER BY k.key
+        ) AS skill_ids,
+        array(
+            SELECT k.name FROM mission_skills x JOIN skills k ON k.tenant_id = x.tenant_id AND k.id = x.skill_id
+            WHERE x.tenant_id = n.tenant_id AND x.mission_id = n.id ORDER BY k.key
+        ) AS skill_names
+    FROM missions n
+    JOIN cooperatives c ON c.tenant_id = n.tenant_id
+    WHERE n.tenant_id = :tenant AND n.id = :mission AND n.published_at IS NOT NULL
+""")
+
+# Hidden fields are taken out here already, and once more by whom members_who_can() finds.
 _MEMBERS: Final = text(f"""
-    WITH near AS MATERIALIZED (
-        (SELECT s.membership_id FROM member_skills s
-         WHERE s.tenant_id = :tenant AND s.skill_id = ANY(:skills) AND s.membership_id >= :start
-         ORDER BY s.skill_id, s.membership_id LIMIT {CONSIDERED})
-        UNION
-        (SELECT s.membership_id FROM member_skills s
-         WHERE s.tenant_id = :tenant AND s.skill_id = ANY(:skills) AND s.membership_id < :start
-         ORDER BY s.skill_id, s.membership_id LIMIT {CONSIDERED})
-    )
     SELECT m.id, m.display_name, m.open_to_invitations,
         CASE WHEN m.territory_audience IN ('members', 'public') THEN m.territory END AS territory,
         m.availability_audience IN ('members', 'public') AS availability_known,
@@ -89,19 +96,18 @@ _MEMBERS: Final = text(f"""
         coalesce(w.minutes, 0) AS worked_minutes,
         (SELECT jsonb_object_agg(s.skill_id, s.level) FROM member_skills s
          WHERE s.tenant_id = m.tenant_id AND s.membership_id = m.id AND s.skill_id = ANY(:skills)) AS skills
-    FROM near
-    JOIN memberships m ON m.tenant_id = :tenant AND m.id = near.membership_id
+    FROM unnest(members_who_can(:mission, :skills, :here, :region, {CONSIDERED})) near (id)
+    JOIN memberships m ON m.tenant_id = :tenant AND m.id = near.id
     {_WORKED}
     WHERE m.state = 'active' AND m.id <> :author AND m.skills_audience IN ('members', 'public')
       AND NOT EXISTS (SELECT FROM bids b WHERE b.tenant_id = m.tenant_id AND b.mission_id = :mission
                       AND b.bidder_id = m.id AND b.state = 'live')
     ORDER BY m.id
-    LIMIT {2 * CONSIDERED}
 """)  # noqa: S608 (our own words)
 
 _MISSIONS: Final = text(f"""
     SELECT n.id, n.title, n.estimated_minutes, n.author_id, author.display_name, n.territory, n.place, n.wanted_by,
-        coalesce(w.minutes, 0) AS worked_minutes,
+        coalesce(w.minutes, 0) AS worked_minutes, (now() AT TIME ZONE c.time_zone)::date AS day,
         m.territory AS home, m.weekly_minutes, m.free_days, m.available_from, m.available_until, m.works_remotely,
         m.reach,
         (SELECT jsonb_object_agg(k.id, k.name) FROM mission_skills x
@@ -110,6 +116,7 @@ _MISSIONS: Final = text(f"""
         (SELECT jsonb_object_agg(s.skill_id, s.level) FROM member_skills s
          WHERE s.tenant_id = m.tenant_id AND s.membership_id = m.id) AS skills
     FROM memberships m
+    JOIN cooperatives c ON c.tenant_id = m.tenant_id
     CROSS JOIN LATERAL (
         SELECT DISTINCT ON (n.listed_at, n.id) n.*
         FROM member_skills s
@@ -140,30 +147,27 @@ async def matching_members(db: AsyncSession, *, actor: Actor, mission_id: UUID) 
 
     Of equals the one who has had less work comes first, then the one who came first.
     """
-    mission = await db.scalar(
-        text("SELECT 1 FROM missions WHERE tenant_id = :t AND id = :m AND published_at IS NOT NULL"),
-        {"t": actor.tenant_id, "m": mission_id},
-    )
-    found = await db.get(Mission, (actor.tenant_id, mission_id)) if mission else None
+    given = {"tenant": actor.tenant_id, "mission": mission_id}
+    found = (await db.execute(_MISSION, given)).one_or_none()
     if found is None:
         raise NotFound
     if found.author_id != actor.member:
         raise NotAllowed
-    invited = await invited_to(db, tenant_id=actor.tenant_id, mission_id=mission_id)
+    invited = set(found.invited)
     left = max(0, INVITATIONS_AT_MOST - len(invited))
-    wanted = await _wanted(db, found)
-    if found.state is not MissionState.OPEN or found.kind is not MissionKind.REQUEST or not wanted.skills:
+    if (found.state, found.kind) != (MissionState.OPEN, MissionKind.REQUEST) or not found.skill_ids:
         return MatchedMembers(members=[], invitations_left=left)
-    rows = await db.execute(
-        _MEMBERS,
-        {
-            "tenant": actor.tenant_id,
-            "skills": list(wanted.skills),
-            "start": _start(mission_id),
-            "author": found.author_id,
-            "mission": mission_id,
-        },
+    wanted = Wanted(
+        skills=dict(zip(found.skill_ids, found.skill_names, strict=True)),
+        territory=found.territory,
+        place=MissionPlace(found.place),
+        wanted_by=found.wanted_by,
+        day=found.day,
     )
+    here = TERRITORIES.get(found.territory)
+    region = [one.code for one in TERRITORIES.values() if here and one.region == here.region]
+    asked = {"author": found.author_id, "skills": found.skill_ids, "here": found.territory, "region": region}
+    rows = await db.execute(_MEMBERS, {**given, **asked})
     weights = await match_weights(db, tenant_id=actor.tenant_id)
     weighed = [(row, fit(wanted, _candidate(row), weights)) for row in rows]
     fitting = [(row, one) for row, one in weighed if one is not None]
@@ -184,7 +188,6 @@ async def matching_members(db: AsyncSession, *, actor: Actor, mission_id: UUID) 
 
 async def matching_missions(db: AsyncSession, *, actor: Actor, limit: int = SHOWN) -> list[MissionMatch]:
     """List the open requests that fit the actor, the best first, of equals the newest."""
-    day = (await today(db, tenant_id=actor.tenant_id)).day
     weights = await match_weights(db, tenant_id=actor.tenant_id)
     found = []
     for row in await db.execute(_MISSIONS, {"tenant": actor.tenant_id, "me": actor.member}):
@@ -195,7 +198,7 @@ async def matching_missions(db: AsyncSession, *, actor: Actor, limit: int = SHOW
             territory=row.territory,
             place=MissionPlace(row.place),
             wanted_by=row.wanted_by,
-            day=day,
+            day=row.day,
         )
         candidate = _candidate(row, own=True)
         if one := fit(wanted, candidate, weights):
@@ -222,30 +225,6 @@ async def match_weights(db: AsyncSession, *, tenant_id: Any) -> Weights:
         for rule in MATCH_WEIGHTS
     }
     return Weights(**values)
-
-
-async def _wanted(db: AsyncSession, mission: Mission) -> Wanted:
-    rows = await db.execute(
-        text(
-            "SELECT k.id, k.name FROM mission_skills x JOIN skills k ON k.tenant_id = x.tenant_id"
-            " AND k.id = x.skill_id WHERE x.tenant_id = :t AND x.mission_id = :m ORDER BY k.key"
-        ),
-        {"t": mission.tenant_id, "m": mission.id},
-    )
-    return Wanted(
-        skills={row.id: row.name for row in rows},
-        territory=mission.territory,
-        place=mission.place,
-        wanted_by=mission.wanted_by,
-        day=(await today(db, tenant_id=mission.tenant_id)).day,
-    )
-
-
-def _start(mission_id: UUID) -> UUID:
-    """A place in the order of members that depends on the mission: its random part, in the years of its time."""
-    moment, chance = mission_id.int >> 80, mission_id.int & 0xFFFFFFFF
-    since = 0x018B00000000  # Before Archipel, in milliseconds: no member is older.
-    return UUID(int=(since + (moment - since) * chance // 0x100000000) << 80)
 
 
 def _candidate(row: Any, *, own: bool = False) -> Candidate:

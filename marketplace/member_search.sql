@@ -300,7 +300,7 @@ $$;
 DROP FUNCTION IF EXISTS some_members;
 CREATE FUNCTION some_members(
     p_tenant uuid, p_state text, p_asked tsquery, p_free_on date, p_close member_words[], p_parts integer, p_limit integer,
-    p_no_further boolean DEFAULT false
+    p_no_further boolean DEFAULT false, p_part integer DEFAULT 0
 ) RETURNS SETOF member_words
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -314,7 +314,7 @@ DECLARE
     v_close uuid[] := array(SELECT c.membership_id FROM unnest(p_close) c);
 BEGIN
     LOOP
-        v_all := searched_keys(ARRAY[share_of(p_tenant, p_state, v_parts, 0)]) && p_asked;
+        v_all := searched_keys(ARRAY[share_of(p_tenant, p_state, v_parts, p_part & (v_parts - 1))]) && p_asked;
         -- The tenant is compared in a way that no index offers: the keys have found its rows already.
         v_found := array(
             SELECT w FROM member_words w
@@ -627,6 +627,42 @@ BEGIN
 END
 $$;
 
+-- Who could do a mission, of what they show to every member: near before far, and with all of its skills before some of them. Of
+-- many alike it is another share of the cooperative for each mission that is weighed, so that it is not always the same ones.
+CREATE OR REPLACE FUNCTION members_who_can(p_mission uuid, p_skills uuid[], p_here text, p_region text[], p_limit integer) RETURNS uuid[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_tenant uuid := NULLIF(current_setting('archipel.tenant', true), '')::uuid;
+    v_all tsquery := searched_keys(array(SELECT 's' || skill FROM unnest(p_skills) skill));
+    v_some tsquery := searched_keys(ARRAY[(SELECT string_agg('s' || skill, '|') FROM unnest(p_skills) skill)]);
+    v_place tsquery;
+    v_skilled tsquery;
+    v_before tsquery := '';
+    v_found uuid[] := '{}';
+BEGIN
+    IF v_tenant IS NULL OR cardinality(p_skills) = 0 THEN
+        RETURN v_found;
+    END IF;
+    FOREACH v_place IN ARRAY ARRAY[searched_keys(ARRAY['t' || p_here]),
+        searched_keys(ARRAY[(SELECT string_agg('t' || code, '|') FROM unnest(p_region) code)]), ''::tsquery]
+    LOOP
+        FOREACH v_skilled IN ARRAY ARRAY[v_all, v_some] LOOP
+            EXIT WHEN cardinality(v_found) >= p_limit;
+            v_found := v_found || array(
+                SELECT w.membership_id
+                FROM some_members(v_tenant, 'active', v_skilled && v_place && !!v_before, NULL, '{}', 64,
+                    p_limit - cardinality(v_found), false, hashtext(p_mission::text)) w
+            );
+            v_before := v_before || (v_skilled && v_place);
+        END LOOP;
+    END LOOP;
+    RETURN v_found;
+END
+$$;
+
 DO $$
 DECLARE
     subject record;
@@ -636,13 +672,13 @@ BEGIN
         SELECT p.oid::regprocedure AS name, p.proname IN (
                    'members_counted', 'member_words_edition', 'standing_for', 'share_parts', 'share_of', 'name_words', 'name_key',
                    'members_as_seen', 'index_members', 'words_no_member_says', 'forget_member_words', 'follow_member',
-                   'follow_members', 'follow_member_skills', 'search_members'
+                   'follow_members', 'follow_member_skills', 'search_members', 'members_who_can'
                ) AS for_all
         FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN (
             'members_counted', 'member_words_edition', 'standing_for', 'share_parts', 'share_of', 'name_words', 'name_key',
             'members_as_seen', 'index_members', 'words_no_member_says', 'forget_member_words', 'follow_member',
-            'follow_members', 'follow_member_skills', 'search_members', 'searched_name', 'among_skills',
+            'follow_members', 'follow_member_skills', 'search_members', 'members_who_can', 'searched_name', 'among_skills',
             'member_words_beginning_like', 'member_words_spelt_like', 'members_shown_more', 'some_members', 'walk_members',
             'first_members', 'member_score', 'near_members'
         )
@@ -659,6 +695,7 @@ $$;
 GRANT SELECT ON cooperatives, memberships, member_skills, skills, agreements, member_words, member_vocabulary TO door;
 GRANT CREATE ON SCHEMA public TO door;
 ALTER FUNCTION words_no_member_says(boolean, text[]) OWNER TO door;
+ALTER FUNCTION members_who_can(uuid, uuid[], text, text[], integer) OWNER TO door;
 ALTER FUNCTION search_members(text[], text[], text[], boolean, text, uuid, text, uuid, integer, integer) OWNER TO door;
 REVOKE CREATE ON SCHEMA public FROM door;
 

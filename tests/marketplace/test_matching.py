@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from marketplace.matches import matching_members, matching_missions
 from marketplace.matching import WHOLE, Candidate, Wanted, Weights, fit
@@ -20,9 +21,11 @@ from tenants.platform.database import Database
 from tenants.platform.errors import NotAllowed
 from tenants.profiles import Audience, Availability, Reach, Weekday
 from tests import factories
+from tests.conftest import OpenAs
 from tests.factories import Member
 from tests.marketplace import stories
 from tests.marketplace.stories import Village, village
+from tests.marketplace.test_reading import statements
 from tests.tenants.conftest import Browser
 
 SKILL = uuid4()
@@ -132,6 +135,53 @@ async def test_who_has_had_less_work_comes_first_and_bidders_are_left_out(databa
     async with database.begin(tenant=scene.coop.tenant_id) as db:
         with pytest.raises(NotAllowed):
             await matching_members(db, actor=scene.other.actor, mission_id=mission)
+
+
+async def test_those_near_are_weighed_before_those_far_and_hidden_places_are_nowhere(
+    database: Database, db_as: OpenAs
+) -> None:
+    scene = await village(database)
+    mission, skill = await wanting(database, scene)
+    for who, said in (
+        (scene.bidder, {"territory": "75"}),
+        (scene.other, {"territory": "35"}),
+        (scene.mediator, {"territory": "29"}),
+        (scene.coop.manager, {"territory": "29", "audiences": {"territory": Audience.ME}}),
+    ):
+        await knows(database, who, skill, **said)
+    neighbours = await village(database)
+    _, theirs = await wanting(database, neighbours)
+    await knows(database, neighbours.other, theirs)
+
+    async def weighed(tenant: UUID | None, skills: list[UUID], limit: int) -> list[UUID]:
+        async with db_as("app", tenant=tenant) as db:
+            return list(
+                await db.scalar(
+                    text("SELECT members_who_can(:m, :s, '29', ARRAY['22', '29', '35', '56'], :n)"),
+                    {"m": mission, "s": skills, "n": limit},
+                )
+            )
+
+    here = scene.coop.tenant_id
+    assert await weighed(here, [skill], 2) == [scene.mediator.id, scene.other.id]
+    everybody = await weighed(here, [skill, theirs], 20)
+    assert everybody[:2] == [scene.mediator.id, scene.other.id]
+    assert set(everybody[2:]) == {scene.bidder.id, scene.coop.manager.id}
+    assert await weighed(None, [skill, theirs], 20) == []
+
+
+async def test_a_mission_is_matched_in_three_statements(database: Database) -> None:
+    scene = await village(database)
+    mission, skill = await wanting(database, scene)
+    for who in (scene.bidder, scene.other):
+        await knows(database, who, skill)
+    async with database.begin(tenant=scene.coop.tenant_id, read_only=True) as db:
+        with statements(database) as sent:
+            found = await matching_members(db, actor=scene.author.actor, mission_id=mission)
+        assert (len(found.members), len(sent)) == (2, 3)
+        with statements(database) as sent:
+            await matching_missions(db, actor=scene.other.actor)
+        assert len(sent) == 2
 
 
 async def test_a_hidden_skill_finds_missions_for_its_member_and_its_member_for_nobody(

@@ -35,6 +35,7 @@ DEFINER_FUNCTIONS = {
     "follow_membership": "ledger",
     "locale_of_member": "door",
     "lock_accounts": "ledger",
+    "members_who_can": "door",
     "my_memberships": "door",
     "open_cooperative_accounts": "ledger",
     "open_system_account": "ledger",
