@@ -2,7 +2,9 @@
 
 markdown-it-py parses (raw HTML and images switched off), nh3 then lets through a short list of tags and nothing
 else: two locks, so that a fault in one is not a hole. Links open plainly, carry ``nofollow ugc`` and never another
-scheme than http, https, mailto or tel. This file must never be given text that is already HTML.
+scheme than http, https, mailto or tel. What comes out is at most some ten times as long as what was written, so that nobody
+stores a page that takes seconds to make: addresses are not named apart from their links, and tables have an end. This
+file must never be given text that is already HTML.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Final
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, table
 from markupsafe import Markup
 
 _TAGS: Final = {
@@ -24,11 +27,30 @@ _SHIFT: Final = 2
 _ENDINGS: Final = tuple(".,:;!?…")
 _EXCERPT_LENGTH: Final = 200
 
+CELLS_MOST: Final = 1_500
+"""In all tables of a text, with those that a short line leaves to be filled in; a table beyond stays as it was typed."""
+
+
+def _table(state: StateBlock, first: int, end: int, silent: bool) -> bool:  # noqa: FBT001 (markdown-it calls it so)
+    """Read a table, unless it would have too many cells."""
+    if not table(state, first, end, True):  # noqa: FBT003
+        return False
+    columns = state.src[state.bMarks[first] : state.eMarks[first]].count("|") + 1
+    last = next((line for line in range(first, end) if state.isEmpty(line)), end)
+    cells = columns * (last - first)
+    if state.env.get("cells", 0) + cells > CELLS_MOST:
+        return False
+    if not silent:
+        state.env["cells"] = state.env.get("cells", 0) + cells
+    return silent or table(state, first, end, False)  # noqa: FBT003
+
+
 _parser: Final = (
     MarkdownIt("commonmark", {"html": False, "breaks": True, "typographer": False, "maxNesting": 20})
     .enable(["table", "strikethrough"])
-    .disable(["image", "html_block", "html_inline"])
+    .disable(["image", "html_block", "html_inline", "reference"])
 )
+_parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
 
 
 def render_markdown(text: str) -> Markup:

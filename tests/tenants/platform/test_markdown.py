@@ -95,6 +95,29 @@ def test_deep_nesting_ends() -> None:
     assert len(render_markdown("[" * 5000)) < 100_000
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a]: http://x.example/" + "y" * 5000 + "\n\n" + "[a] " * 1200,
+        "|a" * 1250 + "\n" + "|-" * 1250 + "\n" + "|\n" * 2400,
+        ("|a" * 12 + "\n" + "|-" * 12 + "\n" + "|\n" * 50 + "\n") * 60,
+        "[](a)" * 2000,
+    ],
+    ids=["one address, a thousand times", "a table filled in", "many tables", "links"],
+)
+def test_what_is_short_to_write_is_not_long_to_show(text: str) -> None:
+    """Else a message of some thousand letters is a page of megabytes, and seconds of everybody's server."""
+    assert len(render_markdown(text)) <= 12 * len(text)
+
+
+def test_a_table_of_a_reasonable_size_is_a_table_and_one_beyond_stays_as_typed() -> None:
+    head = "|Jour|Heures|\n|-|-:|\n"
+    assert str(render_markdown(head + "|lundi|2|\n" * 200)).count("<tr>") == 201
+    beyond = str(render_markdown(head + "|lundi|2|\n" * 2000))
+    assert "<table>" not in beyond
+    assert "|Jour|Heures|" in beyond
+
+
 def test_an_excerpt_is_plain_and_cut_at_a_word() -> None:
     assert (
         excerpt("# Relire\n\n**Douze** pages,\nsans [lien](https://x.example).")
