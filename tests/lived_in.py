@@ -17,6 +17,8 @@ from tenants.tokens import SCOPES
 from tests import factories
 from tests.factories import Founded, Member
 from tests.lived_circles import arrange_circles
+from tests.lived_proposals import propose_things
+from tests.lived_votes import vote_together
 from tests.lived_with import act_for_others, come_and_go, tell_of_oneself, work_together
 from tests.marketplace import stories
 from timebank.exchanges import post_transfer
@@ -60,6 +62,8 @@ async def live_in(database: Database, home: Founded) -> Member:
     await act_for_others(database, scene)
     await come_and_go(database, scene)
     await arrange_circles(database, home, simone, bidder, other)
+    await vote_together(database, home, simone, bidder, other)
+    await propose_things(database, simone, other)
     return simone
 
 

@@ -49,6 +49,7 @@ class Two:
     intruder_token: str
     ids: Ids
     public_mission: UUID
+    counted_vote: UUID
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,10 @@ async def two(database: Database, db_as: OpenAs) -> Two:
         public = await db.execute(
             text("SELECT id FROM missions WHERE visibility = 'public' AND state = 'open'")
         )
-    return Two(home, member, intruder, token, await ids_of(db_as, home), public.scalars().one())
+        mission = public.scalars().one()
+        counted = await db.scalars(text("SELECT id FROM votes WHERE state = 'counted' ORDER BY id"))
+        vote = counted.all()[0]
+    return Two(home, member, intruder, token, await ids_of(db_as, home), mission, vote)
 
 
 async def _operations(client: httpx.AsyncClient) -> list[tuple[str, str, dict[str, Any]]]:
@@ -92,6 +96,8 @@ async def test_the_walk_has_something_of_every_kind_to_try(two: Two) -> None:
         "amendments",
         "circle_mandates",
         "circles",
+        "objections",
+        "proposals",
         "colleges",
         "delegations",
         "imports",
@@ -102,6 +108,7 @@ async def test_the_walk_has_something_of_every_kind_to_try(two: Two) -> None:
         "reviews",
         "saved_searches",
         "third_party_entries",
+        "votes",
         "write_offs",
     ):
         assert two.ids[table], f"the lived-in cooperative has no {table}"
@@ -185,6 +192,7 @@ async def test_public_operations_leave_persons_out(two: Two, archipel: Running) 
             # The one assembly is a draft, which only members see.
             filled = filled.replace("{assembly_id}", str(two.ids["assemblies"][0]))
             filled = filled.replace("{mission_id}", str(two.public_mission))
+            filled = filled.replace("{vote_id}", str(two.counted_vote))
             answer = await client.get(filled)
             expected = httpx.codes.NOT_FOUND if name == "assembly" else httpx.codes.OK
             assert answer.status_code == expected, (name, answer.text[:200])

@@ -38,6 +38,8 @@ MOMENTS: Final = {
     "saved_searches": ("created_at",),
     "notices": ("created_at",),
     "holds": ("placed_at", "ended_at"),
+    "votes": ("opened_at", "closes_at", "remind_at"),
+    "ballots": ("cast_at",),
     "audit_entries": ("at",),
 }
 """The columns that say when something was done, or (due by a delay) when it will end."""
@@ -46,6 +48,8 @@ DUE: Final = {
     ("agreements", "lapses_at"): "agreed_at",
     ("deliveries", "settles_at"): "delivered_at",
     ("reviews", "due_at"): "written_at",
+    ("votes", "closes_at"): "opened_at",
+    ("votes", "remind_at"): "opened_at",
 }
 """Columns that lie a delay after another: they move with it."""
 

@@ -12,11 +12,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from governance.closing import VotesDue, count_due_votes
 from marketplace import rulebooks  # noqa: F401  # The founding act needs every floor's rules.
 from marketplace.deliveries import settle_silent_deliveries
 from marketplace.demo.calendar import Calendar, spread
 from marketplace.demo.care import tell_care
 from marketplace.demo.chapters import tell_past, tell_present
+from marketplace.demo.circles import tell_circles
 from marketplace.demo.moving import tell_assembly, tell_moving
 from marketplace.demo.neighbours import tell_neighbours
 from marketplace.demo.newcomers import tell_newcomers
@@ -26,6 +28,7 @@ from marketplace.demo.road import Cast
 from marketplace.demo.story import Somebody, Story, address_of, set_type
 from marketplace.demo.trades import tell_trades
 from marketplace.demo.vercors import VERCORS
+from marketplace.demo.votes import tell_votes
 from marketplace.expiries import expire_missions
 from marketplace.skills import add_skill
 from tenants.actors import Actor, Role
@@ -63,6 +66,7 @@ async def seed(settings: Settings) -> list[Persona]:
             tell_care(cast, leads[1], _holder(story, Role.STEWARD))
             async with database.begin(tenant=cast.calendar.tenant_id) as db:
                 await tell_trades(db, cast)
+            tell_votes(cast)
             await cast.calendar.live(database)
             casts.append(cast)
         calendars = [cast.calendar for cast in casts]
@@ -72,7 +76,9 @@ async def seed(settings: Settings) -> list[Persona]:
                 clockwork = Actor.system(calendar.tenant_id)
                 await expire_missions(db, actor=clockwork)
                 await settle_silent_deliveries(db, actor=clockwork)
+                await count_due_votes(db, VotesDue(tenant_id=clockwork.tenant_id, due_at=datetime.now(UTC)))
         await tell_newcomers(database, *casts)
+        await tell_circles(database, *casts)
         await tell_newcomers(database, *reversed(casts))
         for cast in casts:
             await tell_neighbours(database, cast)
@@ -124,6 +130,7 @@ async def _found(database: Database, story: Story, founder: Somebody) -> tuple[C
             founder_name=founder.name,
             founder_email=address_of(story.slug, founder.name),
             accent=story.accent,
+            rules=story.rules,
             presentation=set_type(story.presentation),
             founded_at=datetime(2019, 3, 1, tzinfo=UTC).date(),
             by_mail=False,

@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from governance.closing import VotesDue, count_due_votes
 from marketplace import schema
 from marketplace.archives import arrival, reading
 from marketplace.archives.contents import (
@@ -40,6 +42,7 @@ from tenants.platform.embedded import Servers
 from tenants.platform.processes import CannotRun
 from tenants.platform.settings import Settings
 from tests import factories
+from tests.conftest import OpenAs
 from tests.factories import Founded, Member
 from tests.lived_in import live_in
 from timebank.exchanges import post_transfer
@@ -47,6 +50,9 @@ from timebank.ledger.proof import prove_ledger
 
 # Columns whose names sound like a secret, and are none.
 INNOCENT = {
+    # What the receipts of votes that are counted cover, and fingerprints that are public.
+    ("ballots", "nonce"),
+    ("votes", "trace_hash"),
     ("imported_exchanges", "content_hash"),
     ("imported_exchanges", "key_hash"),
     ("imported_members", "key_hash"),
@@ -106,9 +112,36 @@ class Moved:
         await arrival.import_tenant(self.there, archive, slug=slug, report=lambda _table, _rows: None)
 
 
+async def _counted_votes(
+    database: Database, db_as: OpenAs, settings: Settings, home: factories.Founded, path: Path
+) -> None:
+    """While a vote is open nothing leaves: its ballots would be in the file. Then let all be counted."""
+    with pytest.raises(ArchiveRefused, match="votes are not counted yet"):
+        await export_tenant(
+            settings,
+            tenant_id=home.tenant_id,
+            path=path,
+            leave_events=True,
+            report=lambda _table, _rows: None,
+        )
+    async with db_as("owner", tenant=home.tenant_id) as db:
+        await db.execute(
+            text("""
+                UPDATE votes SET opened_at = now() - interval '40 days', remind_at = NULL,
+                                 closes_at = clock_timestamp() WHERE state = 'open'
+                """)
+        )
+    async with database.begin(tenant=home.tenant_id) as db:
+        await count_due_votes(db, VotesDue(tenant_id=home.tenant_id, due_at=datetime.now(UTC)))
+
+
 @pytest.fixture(scope="module")
 async def moved(
-    database: Database, migrated: Settings, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+    database: Database,
+    migrated: Settings,
+    servers: Servers,
+    db_as: OpenAs,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Moved:
     home = await factories.found_cooperative(database)
     simone = await live_in(database, home)
@@ -120,6 +153,7 @@ async def moved(
     )
     await schema.migrate(there, report=lambda _line: None)
     path = tmp_path_factory.mktemp("moving") / "home.zip"
+    await _counted_votes(database, db_as, migrated, home, path)
     made = await export_tenant(
         migrated, tenant_id=home.tenant_id, path=path, leave_events=True, report=lambda _table, _rows: None
     )
