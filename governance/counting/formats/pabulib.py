@@ -24,6 +24,8 @@ _POINTS: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?", re.ASCII)
 def read_budget(text: str) -> Election:
     """Read a budget with its projects and ballots; raise Unreadable."""
     sections = dict(_sections(text))
+    if not sections:
+        raise Unreadable("a Pabulib file begins with META, once", line=1)
     if missing := [name for name in SECTIONS if name not in sections]:
         raise Unreadable(f"there is no section {missing[0]}", line=max(1, text.count("\n")))
     meta = {row["key"].strip(): (line, row["value"].strip()) for line, row in sections["META"]}
@@ -66,11 +68,13 @@ def _sections(text: str) -> Iterator[tuple[str, list[Row]]]:
     for line, fields in _fields(lines):
         title = fields[0].strip().upper()
         if len(fields) == 1 and title in SECTIONS:
+            if (title == "META") is bool(name):
+                raise Unreadable("a Pabulib file begins with META, once", line=line)
             if name:
                 yield name, rows
             name, columns, rows = title, [], []
         elif not name:
-            raise Unreadable("a Pabulib file begins with META", line=line)
+            raise Unreadable("a Pabulib file begins with META, once", line=line)
         elif not columns:
             columns = [field.strip().lower() for field in fields]
             needed = {"META": {"key", "value"}, "PROJECTS": {"project_id", "cost"}, "VOTES": {"vote"}}[name]

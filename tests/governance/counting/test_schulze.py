@@ -292,12 +292,6 @@ def test_sums_give_the_same_result_as_ballots(ballots: list[tuple[int, ...]]) ->
     )
 
 
-def test_two_sums_of_one_college_are_refused() -> None:
-    sums = SchulzeSums(pairwise=((0, 1), (0, 0)), ranking=1, abstained=0)
-    with pytest.raises(CannotCount, match="two sums"):
-        count_sums(ranking("ab"), [sums, sums])
-
-
 def test_every_pair_of_a_large_vote_is_compared_once_per_ballot() -> None:
     draw = random.Random(3)
     ballots = [bytes(draw.sample(range(1, 11), 10)) for _ in range(20_000)]
