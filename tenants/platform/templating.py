@@ -11,6 +11,7 @@ when it compiles, and would freeze the first reader's language into the page.
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -65,6 +66,8 @@ def environment() -> Environment:
     jinja.install_gettext_callables(words.gettext, _plural, newstyle=True)  # type: ignore[attr-defined]
     jinja.globals |= {"gettext": _said, "ngettext": _said_of}
     jinja.globals["asset"] = asset
+    # For what is printed; what happens when is the database's to say.
+    jinja.globals["now"] = lambda: datetime.now(UTC)
     jinja.globals["current_locale"] = words.current_locale
     jinja.globals["territories_by_region"] = territories.territories_by_region
     for name, say in _SPOKEN.items():
