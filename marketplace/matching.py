@@ -85,7 +85,8 @@ def fit(wanted: Wanted, candidate: Candidate, weights: Weights) -> Fit | None:
     if skills == 0 or territory is None or availability is None:
         return None
     worked = min(candidate.worked_minutes, FULL_WORK_MINUTES)
-    fairness = WHOLE - WHOLE * worked // FULL_WORK_MINUTES
+    # In steps of five hours: an author reads the score, and must not read from it how long somebody worked.
+    fairness = WHOLE - WHOLE // 4 * (4 * worked // FULL_WORK_MINUTES)
     reasons += where + when
     if candidate.worked_minutes < LITTLE_WORK_MINUTES:
         reasons.append(_("Peu de travail ces trois derniers mois"))

@@ -104,6 +104,16 @@ def test_the_score_is_exact_and_less_work_never_ranks_lower(weights: Weights, mo
     )
 
 
+def test_nobody_reads_from_a_score_how_long_somebody_worked() -> None:
+    scores = [
+        found
+        for minutes in range(1_300)
+        if (found := fit(WANTED, replace(TOULON, worked_minutes=minutes), EVEN))
+    ]
+    assert sorted({one.fairness for one in scores}) == [0, 25, 50, 75, 100]
+    assert len({(one.score, *one.reasons) for one in scores}) <= 6
+
+
 async def knows(database: Database, who: Member, skill: UUID, **said: Any) -> None:
     async with database.begin(tenant=who.tenant_id) as db:
         await set_member_skill(db, actor=who.actor, skill_id=skill, level=SkillLevel.ABLE)
