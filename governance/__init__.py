@@ -1,1 +1,1 @@
-"""Circles, colleges, proposals and votes. Empty for now: rules are changed by recorded assemblies (``tenants.assemblies``)."""
+"""Members decide: circles and colleges, proposals, votes that anyone can count again, rules that take effect."""

@@ -85,7 +85,7 @@ async def open_circle(
 ) -> Circle:
     """Open a circle under another, to decide these scopes. Holds the circles' lock, then the register's head.
 
-    Raises CirclesNotYours, CircleNameTaken, CircleClosed (the parent), UnknownScope, ScopeTaken, NotFound.
+    Raises CirclesNotYours, CircleNameTaken, CircleClosed (the parent), UnknownDecision, ScopeTaken, NotFound.
     """
     await must_arrange(db, actor)
     await db.execute(_LOCK, {"tenant_id": str(actor.tenant_id)})
@@ -121,7 +121,7 @@ async def set_perimeter(
 ) -> Sequence[str]:
     """Say everything that a circle decides: what is new comes from above, what is left out goes back to its parent.
 
-    Holds the circles' lock, then the register's head. Raises CirclesNotYours, RootCircle, CircleClosed, UnknownScope, ScopeTaken, NotFound.
+    Holds the circles' lock, then the register's head. Raises CirclesNotYours, RootCircle, CircleClosed, UnknownDecision, ScopeTaken, NotFound.
     """
     await must_arrange(db, actor)
     await db.execute(_LOCK, {"tenant_id": str(actor.tenant_id)})

@@ -88,7 +88,7 @@ def _is_weight(one: object) -> bool:
         and name == name.strip()
         and bool(fold(name))
         and re.fullmatch(LINE_PATTERN, name) is not None
-        and re.search(r"[,;]|[0-9:=%]$", name) is None
+        and re.search(r"[,;]|[-0-9:=%]$", name) is None
     )
 
 

@@ -13,7 +13,7 @@ AS $$
         CASE p_locale WHEN 'en' THEN 'Circle of all' ELSE 'Cercle de tous' END,
         CASE p_locale
             WHEN 'en' THEN 'All the members. Decides whatever no other circle decides.'
-            ELSE 'Tous les membres. Décide de tout ce qu''aucun autre cercle ne décide.'
+            ELSE 'Tous les membres. Décide de tout ce qu’aucun autre cercle ne décide.'
         END
     ) ON CONFLICT (tenant_id, id) DO NOTHING
 $$;

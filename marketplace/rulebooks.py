@@ -15,6 +15,7 @@ import governance.vote_rules  # noqa: F401
 import marketplace.rules  # noqa: F401
 import tenants.house_rules  # noqa: F401
 import timebank.rules  # noqa: F401
+from governance.root_circles import open_root_circle
 from tenants.cooperatives import Cooperative
 from tenants.platform.database import Database
 from tenants.platform.settings import Settings
@@ -22,7 +23,7 @@ from tenants.rulebook import write_founding_act
 
 
 async def complete_rulebooks(settings: Settings, report: Callable[[str], None]) -> None:
-    """Give each cooperative the rules that a newer version brought, each in a transaction of its own."""
+    """Give each cooperative the rules and the circle that a newer version brought, each in a transaction of its own."""
     platform = Database(settings.database_platform_url, pool_size=1)
     app = Database(settings.database_url, pool_size=1)
     try:
@@ -31,6 +32,7 @@ async def complete_rulebooks(settings: Settings, report: Callable[[str], None]) 
         for tenant_id, name in chosen:
             async with app.begin(tenant=tenant_id) as db:
                 added = await write_founding_act(db, tenant_id=tenant_id)
+                await open_root_circle(db, tenant_id=tenant_id)
             if added:
                 report(f"Rules of {name}: {', '.join(version.rule for version in added)}.")
     finally:

@@ -32,6 +32,7 @@ from governance.effects import EffectsDue, apply_effects
 from governance.escalations import RoundsDue, close_rounds
 from governance.events import ProposalAdopted, ProposalRejected
 from governance.pages import PAGES as GOVERNANCE_PAGES
+from governance.root_circles import complete_circles
 from marketplace import correspondence as tell
 from marketplace import events as missions
 from marketplace import team_correspondence as tell_teams
@@ -177,7 +178,7 @@ EVENTS: Final[Mapping[type[Event], tuple[Subscriber, ...]]] = {
     NoticesGiven: (mail_notices,),
     MailTick: (mail_again, mail_digests),
     DigestsLeft: (mail_digests,),
-    RulebookDue: (complete_rulebook,),
+    RulebookDue: (complete_rulebook, complete_circles),
     ErasureAsked: (mail_erasure_asked,),
     PersonErasureAsked: (mail_person_erasure_asked,),
     ErasuresDue: (erase_what_is_due,),

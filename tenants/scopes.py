@@ -17,11 +17,11 @@ FUND: Final = "fund:"
 FUNDS: Final[dict[str, str]] = {}
 
 
-class UnknownScope(Refusal):
+class UnknownDecision(Refusal):
     """Nothing that may be decided has this name."""
 
     status = 422
-    code = "unknown_scope"
+    code = "unknown_decision"
     message = N_("Rien de ce nom ne peut être décidé ici : {scope}.")
     default_field = "scopes"
 
@@ -49,12 +49,12 @@ def scopes() -> Iterator[str]:
 
 
 def check_scope(scope: str) -> str:
-    """The scope itself. Raises UnknownScope."""
+    """The scope itself. Raises UnknownDecision."""
     if scope.removeprefix(RULE) in RULES and scope.startswith(RULE):
         return scope
     if scope.removeprefix(FUND) in FUNDS and scope.startswith(FUND):
         return scope
-    raise UnknownScope(scope=scope)
+    raise UnknownDecision(scope=scope)
 
 
 def title_of(scope: str) -> str:

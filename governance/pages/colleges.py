@@ -51,13 +51,17 @@ async def colleges_page(visit: NamedDependency[Visit]) -> Response[str]:
     )
     return visit.page(
         "governance/colleges.html",
-        weighed=[(one, weights[one.id], counts.get(one.id, 0)) for one in found if one.id in weights],
+        weighed=[
+            (one, part, counts.get(one.id, 0))
+            for part, one in sorted(
+                ((weights[one.id], one) for one in found if one.id in weights), key=lambda pair: -pair[0]
+            )
+        ],
         weightless=[(one, counts[one.id]) for one in found if one.id not in weights and counts.get(one.id)],
         unplaced=counts.get(None, 0),
         history=history,
         rule=history.rule,
         may_arrange=await may_arrange(visit.db, visit.actor),
-        share=said_share,
     )
 
 

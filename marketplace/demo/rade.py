@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from marketplace.demo.story import Somebody, Story, Told
+from marketplace.demo.story import COLLEGES, Somebody, Story, Told
 from marketplace.mission_terms import MissionKind, MissionPlace
 from marketplace.ownership import Ownership
 from tenants.actors import Role
@@ -281,6 +281,7 @@ RADE: Final = Story(
     slug="ateliers-de-la-rade",
     name="Les Ateliers de la Rade",
     legal_profile=LegalProfile.SCIC,
+    rules={"governance.college_weights": COLLEGES},
     territory="29",
     accent=Accent.OCEAN,
     presentation=(

@@ -23,6 +23,7 @@ from marketplace.demo.moving import tell_assembly, tell_moving
 from marketplace.demo.neighbours import tell_neighbours
 from marketplace.demo.newcomers import tell_newcomers
 from marketplace.demo.persona import Persona
+from marketplace.demo.proposals import tell_proposals
 from marketplace.demo.rade import RADE
 from marketplace.demo.road import Cast
 from marketplace.demo.story import Somebody, Story, address_of, set_type
@@ -80,6 +81,8 @@ async def seed(settings: Settings) -> list[Persona]:
         await tell_newcomers(database, *casts)
         await tell_circles(database, *casts)
         await tell_newcomers(database, *reversed(casts))
+        for cast in casts:
+            await tell_proposals(database, cast)
         for cast in casts:
             await tell_neighbours(database, cast)
             await tell_moving(database, cast)

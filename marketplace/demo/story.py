@@ -4,13 +4,21 @@ Texts only, all invented. This file must never hold a real person, nor touch the
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from marketplace.mission_terms import MissionKind, MissionPlace
 from marketplace.ownership import Ownership
 from tenants.actors import Role
 from tenants.cooperatives import LegalProfile
 from tenants.platform.accents import Accent
+
+# How much each college of a cooperative that has some weighs in a vote by colleges.
+COLLEGES = [
+    {"name": "Indépendants", "weight": 40},
+    {"name": "Habitants", "weight": 35},
+    {"name": "Soutiens", "weight": 25},
+]
 
 
 def set_type(text: str) -> str:
@@ -68,6 +76,8 @@ class Story(NamedTuple):
     """By where they stand: see ``chapters``."""
     exchanges: tuple[tuple[str, int], ...]
     gifts: tuple[tuple[str, int], ...]
+    rules: Mapping[str, Any] | None = None
+    """What its founding act says otherwise than the usual."""
     open: tuple[Told, ...] = ()
     """Further missions that nobody has answered yet."""
     search: tuple[str, str] = ("", "")

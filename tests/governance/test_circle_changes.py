@@ -49,7 +49,7 @@ from tenants.notices import notices
 from tenants.platform.database import Database
 from tenants.platform.errors import NotFound
 from tenants.register import register_lines
-from tenants.scopes import UnknownScope
+from tenants.scopes import UnknownDecision
 from tests import factories
 from tests.conftest import OpenAs
 from tests.factories import Founded, Member
@@ -125,7 +125,7 @@ async def test_a_scope_belongs_to_one_open_circle(database: Database, scene: Sce
             await set_perimeter(db, actor=scene.boss, circle_id=beside.id, scopes=[SILENCE, LIMIT])
     assert refused.value.facts["name"] == "Heures"
     async with database.begin(tenant=tenant) as db:
-        with pytest.raises(UnknownScope):
+        with pytest.raises(UnknownDecision):
             await set_perimeter(db, actor=scene.boss, circle_id=beside.id, scopes=["rule:timebank.nothing"])
         with pytest.raises(RootCircle):
             await set_perimeter(db, actor=scene.boss, circle_id=tenant, scopes=[SILENCE])
@@ -177,7 +177,7 @@ async def test_names_are_distinct_among_open_circles(database: Database, scene: 
         await close_circle(db, actor=scene.boss, circle_id=scene.pot)
         again = await open_circle(db, actor=scene.boss, name="Caisse", purpose="", parent_id=tenant)
         renamed = await change_circle(db, actor=scene.boss, circle_id=tenant, name="Tous", purpose="Nous")
-        assert (again.parent_id, renamed.name) == (tenant, "Tous")
+        assert (again.parent_id, renamed.name) == (root_of(tenant), "Tous")
 
 
 async def test_managers_arrange_circles_until_somebody_facilitates_the_circle_of_all(
