@@ -26,7 +26,7 @@ from tests.bench.measures import (
     is_wanted,
     wanted,
 )
-from tests.bench.searching import PIECES, finding
+from tests.bench.searching import FEW, MANY, PIECES, finding
 from tests.bench.sides import Untrue
 from tests.bench.stand import FOLDER, compiler, stand
 
@@ -35,13 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for; 0 when it was measured, 1 when a figure would have been a lie."""
     options = _options(arguments)
     effort = Effort(options.seconds, options.pairs, options.clients, options.clients_slow)
-    screen = Console()
+    # Wide enough for the table where nobody looks at a screen.
+    screen = Console(width=None if sys.stdout.isatty() else 150)
     figures: list[Figure] = []
     try:
         for slow in (False, True):
             figures += _on_one_stand(options, effort, screen, slow=slow)
         if pieces := [one for one in PIECES if is_wanted(one, options.only)]:
-            figures += finding(pieces, effort, options.web_workers, screen.print)
+            figures += finding(pieces, effort, options.missions, options.web_workers, screen.print)
     except (CannotRun, Untrue) as error:
         screen.print(str(error), style="red", markup=False)
         return 1
@@ -67,6 +68,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     reader.add_argument("--clients-slow", type=int, default=64, help="the same with the slow disk (64)")
     reader.add_argument("--web-workers", type=int, default=1, help="processes of the web server (1)")
+    reader.add_argument(
+        "--missions",
+        type=int,
+        default=MANY,
+        help=f"of each of three cooperatives, and members of one, for search and the like ({MANY}; over {FEW})",
+    )
     return reader.parse_args(arguments)
 
 

@@ -67,10 +67,13 @@ def _query(asked: MissionSearch) -> str:
     return "&".join(f"{name}={value}" for name, value in given.items() if value)
 
 
-def pages_of(standing: Stand, pieces: Sequence[str]) -> list[Page]:
+def pages_of(standing: Stand, pieces: Sequence[str], size: Size) -> list[Page]:
     """The pages of the pieces asked for."""
     members = f"/{SLUG}/members"
-    name = standing.run("SELECT word FROM lexicon WHERE place = 4000")[0]["word"]
+    name = standing.run(
+        f"SELECT split_part(sort_name, ' ', 2) AS word FROM memberships WHERE tenant_id = '{standing.tenant}'"
+        " AND awaits_claim ORDER BY md5(sort_name) LIMIT 1"
+    )[0]["word"]
     found = [
         *searches(),
         Page(LIST, "list", LIST_PATH),
@@ -83,7 +86,7 @@ def pages_of(standing: Stand, pieces: Sequence[str]) -> list[Page]:
         Page(MATCHING, "matching", f"/{SLUG}/missions/{_wanting(standing, SLUG, READER)}/matches"),
         Page(
             MATCHING,
-            f"matching_{MATCHED}",
+            f"matching_{size.neighbours}",
             f"/{SMALLER}/missions/{_wanting(standing, SMALLER, SMALLER_READER)}/matches",
             many_only=True,
         ),
@@ -101,15 +104,15 @@ def _wanting(standing: Stand, slug: str, author: str) -> UUID:
 
 
 def finding(
-    pieces: Sequence[str], effort: Effort, web_workers: int, report: Callable[[str], None]
+    pieces: Sequence[str], effort: Effort, many: int, web_workers: int, report: Callable[[str], None]
 ) -> Iterator[Figure]:
     """Measure the pieces in the small town and then in the large one; yield the figures of the large, and the growth."""
     before: dict[str, float] = {}
-    for size in (Size(FEW, FEW, FEW), Size(MANY, MANY, MATCHED)):
+    for size in (Size(FEW, FEW, FEW), Size(many, many, min(many, MATCHED))):
         report(f"A town of three cooperatives with {size.missions:,} missions each:")
         with stand(slow=False, web_workers=web_workers, kept=_kept(size, report)) as standing:
             standing.run("UPDATE sign_ins SET expires_at = now() + interval '30 days'")
-            for page in pages_of(standing, pieces):
+            for page in pages_of(standing, pieces, size):
                 if page.many_only and size.missions == FEW:
                     continue
                 alone = ask(standing, page.path, clients=1, seconds=effort.seconds)
@@ -119,8 +122,8 @@ def finding(
                 if size.missions == FEW:
                     before[page.name] = alone.p50_ms
                     continue
-                yield from _of_page(standing, page, alone, before.get(page.name))
-            if size.missions == MANY:
+                yield from _of_page(standing, page, alone, many, before.get(page.name))
+            if size.missions != FEW:
                 yield from _against_pgbench(standing, pieces, effort, report)
 
 
@@ -134,7 +137,7 @@ def _kept(size: Size, report: Callable[[str], None]) -> Kept:
     )
 
 
-def _of_page(standing: Stand, page: Page, alone: Asked, before: float | None) -> Iterator[Figure]:
+def _of_page(standing: Stand, page: Page, alone: Asked, many: int, before: float | None) -> Iterator[Figure]:
     piece = page.piece
     yield _figure(f"{page.name}_p50", round(alone.p50_ms, 2), "ms", piece)
     yield _figure(f"{page.name}_p99", round(alone.p99_ms, 2), "ms", piece, at_most=page.at_most_ms)
@@ -144,7 +147,7 @@ def _of_page(standing: Stand, page: Page, alone: Asked, before: float | None) ->
         yield Figure(
             name=f"{page.name}_growth",
             value=round(alone.p50_ms / before, 2),
-            unit=f"times from {FEW:,} to {MANY:,}",
+            unit=f"times from {FEW:,} to {many:,}",
             against=f"p50 among {FEW:,}",
             theirs=round(before, 2),
             command=_command(piece),

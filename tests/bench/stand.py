@@ -140,8 +140,9 @@ def stand(*, slow: bool, web_workers: int, kept: Kept | None = None) -> Iterator
             "LOG_LEVEL": "warning",
         }
         settings = Settings.from_environment(given)
+        # Functions may have changed since; what they index, too.
+        asyncio.run(schema.migrate(settings, report=lambda _line: None))
         if not filled:
-            asyncio.run(schema.migrate(settings, report=lambda _line: None))
             asyncio.run(_seed(servers))
         if kept and not filled:
             kept.fill(servers)
