@@ -87,8 +87,10 @@ async def threads(db: AsyncSession, *, actor: Actor, mission_id: UUID) -> list[T
         .order_by(Agreement.agreed_at.desc())
     )
     found = []
-    for one in agreed:
-        people = [who for who in await participants(db, one) if who != me]
+    agreements = agreed.all()
+    in_each = await participants(db, agreements)
+    for one in agreements:
+        people = [who for who in in_each[one.id] if who != me]
         over = one.state in {AgreementState.CALLED_OFF, AgreementState.LAPSED}
         found.append((one.id, people, True, not over))
     bids = await db.execute(

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from marketplace.agreements import Agreement
-from marketplace.conversations import ThreadReading, mark_read, names_of, thread
+from marketplace.conversations import Thread, ThreadReading, mark_read, names_of, thread
 from marketplace.events import MessageWritten
 from marketplace.listings import Named
 from marketplace.missions import Mission
@@ -89,7 +89,23 @@ async def messages(
     limit: int = 20,
 ) -> list[MessageShown]:
     """List a conversation, the newest first; ``before`` is the last id already read. Raises NotFound."""
-    await thread(db, actor=actor, mission_id=mission_id, thread_id=thread_id)
+    _where, found = await conversation(
+        db, actor=actor, mission_id=mission_id, thread_id=thread_id, before=before, limit=limit
+    )
+    return found
+
+
+async def conversation(
+    db: AsyncSession,
+    *,
+    actor: Actor,
+    mission_id: UUID,
+    thread_id: UUID,
+    before: UUID | None = None,
+    limit: int = 20,
+) -> tuple[Thread, list[MessageShown]]:
+    """A thread that the actor takes part in, with its messages as ``messages`` lists them. Raises NotFound."""
+    where = await thread(db, actor=actor, mission_id=mission_id, thread_id=thread_id)
     query = (
         select(Message, Membership.display_name)
         .join(Membership, and_(Membership.tenant_id == Message.tenant_id, Membership.id == Message.author_id))
@@ -103,7 +119,7 @@ async def messages(
     )
     if before:
         query = query.where(Message.id < before)
-    return [
+    return where, [
         MessageShown(
             id=one.id,
             author=Named(one.author_id, name),
@@ -158,7 +174,7 @@ async def write_message(
 async def _readers(db: AsyncSession, actor: Actor, written: Message) -> set[UUID]:
     if written.agreement_id:
         agreement = await db.get_one(Agreement, (actor.tenant_id, written.agreement_id))
-        people = set(await participants(db, agreement))
+        people = set((await participants(db, [agreement]))[agreement.id])
     else:
         mission = await db.get_one(Mission, (actor.tenant_id, written.mission_id))
         people = {mission.author_id, written.thread_id}

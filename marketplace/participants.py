@@ -3,7 +3,7 @@
 This file must never write, nor say anything of an agreement but who is in it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_, select
@@ -32,6 +32,17 @@ async def team_of(db: AsyncSession, agreement: Agreement) -> set[UUID]:
     return {agreement.provider_id, *mates}
 
 
-async def participants(db: AsyncSession, agreement: Agreement) -> Collection[UUID]:
-    """Everybody who takes part in this agreement."""
-    return {agreement.payer_id, *await team_of(db, agreement)}
+async def participants(db: AsyncSession, agreements: Sequence[Agreement]) -> Mapping[UUID, Collection[UUID]]:
+    """Everybody who takes part in each of these agreements, by its id; in one statement."""
+    found = {one.id: {one.payer_id, one.provider_id} for one in agreements}
+    if found:
+        mates = await db.execute(
+            select(AgreementPart.agreement_id, AgreementPart.member_id).where(
+                AgreementPart.tenant_id == agreements[0].tenant_id,
+                AgreementPart.agreement_id.in_(found),
+                AgreementPart.shares > 0,
+            )
+        )
+        for row in mates:
+            found[row.agreement_id].add(row.member_id)
+    return found

@@ -226,23 +226,9 @@ async def withdraw_erasure(db: AsyncSession, *, person_id: PersonId) -> None:
 async def my_erasures(db: AsyncSession, *, person_id: PersonId) -> tuple[datetime | None, Sequence[Standing]]:
     """When the person will be forgotten altogether, and each of their memberships with its own date, if asked."""
     asked = await db.scalar(select(PersonErasure).where(PersonErasure.person_id == person_id))
-    standings = []
     mine = await my_memberships(db)
     whole = asked.due_at if asked is not None and not came_back(mine, asked.asked_at) else None
-    for own in mine:
-        due = None
-        if own.state == "left":
-            await work_for(db, tenant=own.tenant_id, person=person_id)
-            due = await db.scalar(
-                select(Erasure.due_at).where(
-                    Erasure.tenant_id == own.tenant_id,
-                    Erasure.membership_id == own.membership_id,
-                    Erasure.done_at.is_(None),
-                )
-            )
-        standings.append(Standing(own, due))
-    await work_for(db, tenant=None, person=person_id)
-    return whole, standings
+    return whole, [Standing(own, own.erasure_due_at) for own in mine]
 
 
 async def own_membership(db: AsyncSession, membership_id: UUID) -> MyMembership:

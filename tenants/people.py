@@ -267,6 +267,8 @@ class MyMembership:
     display_name: str
     state: str
     joined_at: datetime | None
+    # When one that they have left will be forgotten, if that was asked.
+    erasure_due_at: datetime | None
 
 
 async def my_memberships(db: AsyncSession) -> Sequence[MyMembership]:

@@ -29,7 +29,7 @@ REVOKE ALL ON api_tokens FROM platform;
 GRANT SELECT (id, expires_at, revoked_at), DELETE ON sign_ins TO platform;
 GRANT SELECT (id, expires_at), DELETE ON mail_links TO platform;
 
-GRANT SELECT ON cooperatives, memberships, mandates, invitations, api_tokens, notices, people, sign_ins TO door;
+GRANT SELECT ON cooperatives, memberships, mandates, invitations, api_tokens, notices, people, sign_ins, erasures TO door;
 GRANT SELECT, INSERT, UPDATE, DELETE ON mail_links TO door;
 
 -- The name by which members are sorted and searched: Elise, elise and Élise stand together, wherever the
@@ -237,7 +237,7 @@ AS $$
       AND (m.state = 'invited' OR m.state = 'active' AND m.person_id IS NULL)
 $$;
 
--- The signed-in person's own memberships, over all cooperatives.
+-- The signed-in person's own memberships, over all cooperatives, and when one that they have left is to be forgotten.
 DROP FUNCTION IF EXISTS my_memberships();
 CREATE FUNCTION my_memberships(
     OUT tenant_id uuid,
@@ -247,14 +247,17 @@ CREATE FUNCTION my_memberships(
     OUT membership_id uuid,
     OUT display_name text,
     OUT state text,
-    OUT joined_at timestamptz
+    OUT joined_at timestamptz,
+    OUT erasure_due_at timestamptz
 ) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT m.tenant_id, c.slug, c.name, c.accent, m.id, m.display_name, m.state::text, m.joined_at
+    SELECT m.tenant_id, c.slug, c.name, c.accent, m.id, m.display_name, m.state::text, m.joined_at, e.due_at
     FROM memberships m
     JOIN cooperatives c ON c.tenant_id = m.tenant_id
+    LEFT JOIN erasures e
+        ON m.state = 'left' AND e.tenant_id = m.tenant_id AND e.membership_id = m.id AND e.done_at IS NULL
     WHERE m.person_id = NULLIF(current_setting('archipel.person', true), '')::uuid
     ORDER BY c.name, c.tenant_id
 $$;

@@ -50,6 +50,7 @@ NOT_FOR_PEOPLE = {
     "standing": "reading: part of `hours`",
     "pot_balance": "reading: part of `pot`",
     "live_pot_balance": "reading: part of `pot`",
+    "conversation": "reading: `thread` with its `messages`",
     "circulation": "reading: sums over `member_balances`, on the treasury page",
     "unread_notices": "reading: the number beside the menu; `notices` has `unread`",
 }
