@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tenants.platform.errors import Refusal
-from tenants.platform.words import N_, _
+from tenants.platform.words import FLOORS, N_, _
 from tenants.rules import RULES
 
 RULE: Final = "rule:"
@@ -43,9 +43,9 @@ def fund_scope(fund: str) -> str:
 
 
 def scopes() -> Iterator[str]:
-    """Every scope there is: the funds, then the rules, in the order of their declaration."""
+    """Every scope there is: the funds, then the rules, from the ground floor up, as each floor declares them."""
     yield from map(fund_scope, FUNDS)
-    yield from map(rule_scope, RULES)
+    yield from map(rule_scope, sorted(RULES, key=lambda name: FLOORS.index(name.partition(".")[0])))
 
 
 def check_scope(scope: str) -> str:
