@@ -29,6 +29,7 @@ from tests.bench.measures import (
 from tests.bench.searching import FEW, MANY, PIECES, finding
 from tests.bench.sides import Untrue
 from tests.bench.stand import FOLDER, compiler, stand
+from tests.bench.tallying import TALLY, tallying
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     reader = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = [one.name for one in COMPARISONS] + [BYTES, IMPORTS, *PIECES]
+    names = [one.name for one in COMPARISONS] + [BYTES, IMPORTS, TALLY, *PIECES]
     reader.add_argument(
         "--only", action="append", default=[], choices=names, metavar="NAME", help=", ".join(names)
     )
@@ -83,7 +84,8 @@ def _on_one_stand(
     comparisons = wanted(options.only, slow=slow)
     in_bytes = not slow and is_wanted(BYTES, options.only)
     moving_in = not slow and is_wanted(IMPORTS, options.only)
-    if not comparisons and not in_bytes and not moving_in:
+    tallies = not slow and is_wanted(TALLY, options.only)
+    if not (comparisons or in_bytes or moving_in or tallies):
         return []
     if slow and compiler() is None:
         screen.print("Skipped: no C compiler (cc, gcc or clang) to build the slow disk with.")
@@ -98,6 +100,8 @@ def _on_one_stand(
             figures += bytes_per_transfer(standing, effort)
         if moving_in:
             figures += imports(standing, screen.print)
+        if tallies:
+            figures += tallying(standing, effort, screen.print)
     return figures
 
 
