@@ -26,9 +26,9 @@ ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / ".github" / "pictures"
 START_SECONDS: Final = 240
 DESK: Final = {"width": 1120, "height": 800}
+TALL: Final = DESK | {"height": 1040}
 PHONE: Final = {"width": 390, "height": 780}
 FREELANCER: Final = "indépendante"
-MANAGER: Final = "gestion"
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Picture:
     english: bool = False
     follow: tuple[str, ...] = ()
     """Links that are followed from there, by what they say (the first that does)."""
+    tall: bool = False
 
 
 PICTURES: Final = (
@@ -51,7 +52,7 @@ PICTURES: Final = (
     Picture("mission-phone", "/missions?q=plaquette&mine=1", phone=True, follow=("Relire la plaquette",)),
     Picture("hours-dark", "/hours", dark=True),
     Picture("team-phone-dark", "/missions?q=exposition&mine=1", phone=True, dark=True, follow=("Monter l",)),
-    Picture("import", "/imports", part=MANAGER, follow=("membres-oublies.csv",)),
+    Picture("vote", "/votes", follow=("Que faire de la salle",), tall=True),
     Picture("register-english", "/register", part=None, english=True),
     Picture("public-phone", "", part=None, phone=True),
 )
@@ -80,7 +81,7 @@ async def take(browser: Browser, address: str, personas: list[dict[str, Any]], o
     """Take one picture and keep it."""
     context = await browser.new_context(
         base_url=address,
-        viewport=PHONE if one.phone else DESK,  # type: ignore[arg-type]
+        viewport=PHONE if one.phone else TALL if one.tall else DESK,  # type: ignore[arg-type]
         color_scheme="dark" if one.dark else "light",
         locale="en-GB" if one.english else "fr-FR",
     )
