@@ -101,7 +101,7 @@ holds(
             "vote_id": N_("Vote"),
             "cast_at": N_("Date"),
             "marks": N_("Bulletin"),
-            "receipt": N_("Reçu"),
+            "receipt": N_("Le reçu"),
         },
         fate=Fate.KEPT,
         stays=("marks", "nonce", "receipt"),

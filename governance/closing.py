@@ -7,16 +7,19 @@ never count a vote before its closing time, nor a second time.
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from governance.ballot_boxes import boxes_in
 from governance.ballots import Ballot, ballots_of
 from governance.counting.tally import count
 from governance.counts import publish, stored
+from governance.proposal_votes import let_follow
 from governance.rolls import Elector
-from governance.tallies import boxes_of, contest_of
+from governance.tallies import contest_of
 from governance.votes import Vote, VoteShown, VoteState, options_of, vote
 from tenants import audit, register
 from tenants.actors import Actor
@@ -27,6 +30,9 @@ from tenants.platform.clock import Tick
 from tenants.platform.errors import NotFound, Refusal
 from tenants.platform.ids import MembershipId
 from tenants.platform.words import N_
+
+FOLLOWS: Final = ("vote", "electors", "ballots", "verdict", "trace")
+"""What the register's line of a decision on a proposal says of its vote."""
 
 declare_notices(
     NoticeKind(
@@ -57,7 +63,7 @@ class VoteStillOpen(Refusal):
 async def count_vote(db: AsyncSession, *, actor: Actor, vote_id: UUID) -> VoteShown:
     """Count a vote whose time is over, if the clock has not done so yet: any member may ask, and it is done once.
 
-    Holds the vote's row, then the register's head. Raises NotFound, VoteStillOpen.
+    Holds the vote's row, then the proposal it decides on and what that changes, then the register's head. Raises NotFound, VoteStillOpen.
     """
     _ = actor.is_system or actor.member
     query = select(Vote).where(Vote.tenant_id == actor.tenant_id, Vote.id == vote_id)
@@ -127,7 +133,7 @@ async def _count(db: AsyncSession, actor: Actor, held: Vote, now: datetime) -> N
     options = await options_of(db, held)
     ballots = await ballots_of(db, held)
     contest = contest_of(held, options, [one.receipt for one in ballots])
-    outcome = count(contest, boxes_of(held, options, ballots))
+    outcome = count(contest, await boxes_in(db, held, options))
     await audit.record(
         db,
         actor=actor,
@@ -142,21 +148,20 @@ async def _count(db: AsyncSession, actor: Actor, held: Vote, now: datetime) -> N
         kind="vote_counted",
         facts={"vote_id": held.id},
     )
+    facts = {
+        "vote": str(held.id),
+        "method": held.method.value,
+        "electors": held.electors_count,
+        "ballots": len(ballots),
+        "verdict": outcome.verdict.value,
+        "winners": list(outcome.winners),
+        "trace": outcome.trace,
+    }
+    await let_follow(db, held, outcome, contest.rule, {name: facts[name] for name in FOLLOWS})
     published = publish(held, options, ballots, contest, outcome)
+    digest = hashlib.sha256(published.encode()).hexdigest()
     line = await register.append(
-        db,
-        tenant_id=held.tenant_id,
-        kind="vote_counted",
-        facts={
-            "vote": str(held.id),
-            "method": held.method.value,
-            "electors": held.electors_count,
-            "ballots": len(ballots),
-            "verdict": outcome.verdict.value,
-            "winners": list(outcome.winners),
-            "trace": outcome.trace,
-            "file": hashlib.sha256(published.encode()).hexdigest(),
-        },
+        db, tenant_id=held.tenant_id, kind="vote_counted", facts={**facts, "file": digest}
     )
     held.state = VoteState.COUNTED
     held.counted_at = now

@@ -5,6 +5,7 @@ that is open, but for an option that is withdrawn from it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -22,10 +23,7 @@ from governance.votes import (
     Vote,
     VoteMethod,
     VoteOption,
-    VoteOver,
     VoteShown,
-    VoteState,
-    options_of,
     vote,
 )
 from tenants import audit
@@ -33,7 +31,7 @@ from tenants.actors import Actor, Role
 from tenants.audit_words import declare_actions
 from tenants.memberships import Membership
 from tenants.notices import NoticeKind, declare_notices, notify_members
-from tenants.platform.errors import NotAllowed, NotFound, Refusal
+from tenants.platform.errors import NotAllowed, Refusal
 from tenants.platform.words import N_, _
 from tenants.rulebook import rules_in_force
 
@@ -48,18 +46,10 @@ declare_notices(
         "/votes/{vote_id}",
         waits=True,
     ),
-    NoticeKind(
-        "vote_option_withdrawn",
-        N_(
-            "Une option du vote en cours a été retirée. Les bulletins restent valables ; vous pouvez changer le vôtre."
-        ),
-        "/votes/{vote_id}",
-    ),
 )
 declare_actions(
     {
         "governance:vote:opened": N_("Vote ouvert"),
-        "governance:vote:option_withdrawn": N_("Option retirée d'un vote"),
     }
 )
 
@@ -107,11 +97,19 @@ class NobodyToVote(Refusal):
     message = N_("Ce cercle n'a pas de membre : personne ne pourrait voter.")
 
 
-class OptionStays(Refusal):
-    """The last options, the default one, and for and against, are not withdrawn."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is put to the vote, checked. Without options a majority is for or against."""
 
-    code = "option_stays"
-    message = N_("Cette option ne peut pas être retirée : il n'y aurait plus rien à choisir.")
+    method: VoteMethod
+    question: str
+    explanation: str = ""
+    options: Sequence[str] = ()
+
+    @property
+    def yes_or_no(self) -> bool:
+        """Whether it is for or against the question."""
+        return self.method is VoteMethod.MAJORITY and not self.options
 
 
 async def open_vote(
@@ -134,7 +132,27 @@ async def open_vote(
     await must_open_votes(db, actor, circle_id)
     if not question.strip():
         raise QuestionMissing
-    labels = _checked_options(method, options)
+    asked = Asked(method, question.strip(), explanation.strip(), _checked_options(method, options))
+    opened = await begin_vote(
+        db, actor, circle_id=circle_id, asked=asked, threshold=threshold, closes_at=closes_at
+    )
+    return await vote(db, tenant_id=actor.tenant_id, actor=actor, vote_id=opened.id)
+
+
+async def begin_vote(
+    db: AsyncSession,
+    actor: Actor,
+    *,
+    circle_id: UUID,
+    asked: Asked,
+    threshold: Threshold,
+    closes_at: datetime,
+    proposal_id: UUID | None = None,
+) -> Vote:
+    """Freeze the rules and the roll, write the vote and tell its electors. The caller has authorised.
+
+    Raises ClosesTooSoon, ClosesTooLate, NobodyToVote, WithoutCollege, BlockNeedsMajority, NoRuleInForce.
+    """
     rulebook = await rules_in_force(db, tenant_id=actor.tenant_id)
     now = (await db.execute(select(func.now()))).scalar_one()
     check_closing(rulebook, now=now, closes_at=closes_at)
@@ -145,16 +163,17 @@ async def open_vote(
         db,
         tenant_id=actor.tenant_id,
         rulebook=rulebook,
-        yes_or_no=method is VoteMethod.MAJORITY and not labels,
+        yes_or_no=asked.yes_or_no,
         threshold=threshold,
         members=members,
     )
     opened = Vote(
         tenant_id=actor.tenant_id,
         circle_id=circle_id,
-        method=method,
-        question=question.strip(),
-        explanation=explanation.strip(),
+        proposal_id=proposal_id,
+        method=asked.method,
+        question=asked.question,
+        explanation=asked.explanation,
         policy=msgspec.to_builtins(policy),
         opened_by=actor.member,
         opened_at=now,
@@ -165,7 +184,7 @@ async def open_vote(
     db.add(opened)
     await db.flush()
     await db.refresh(opened)
-    _add_options(db, opened, labels)
+    _add_options(db, opened, asked.options)
     await db.flush()
     await freeze_roll(db, vote=opened, members=members, colleges=places)
     await audit.record(
@@ -173,7 +192,7 @@ async def open_vote(
         actor=actor,
         action="governance:vote:opened",
         subject_id=opened.id,
-        facts={"circle_id": str(circle_id), "method": method.value, "electors": len(members)},
+        facts={"circle_id": str(circle_id), "method": asked.method.value, "electors": len(members)},
     )
     await notify_members(
         db,
@@ -182,7 +201,7 @@ async def open_vote(
         kind="vote_opened",
         facts={"vote_id": opened.id, "closes_at": closes_at},
     )
-    return await vote(db, tenant_id=actor.tenant_id, actor=actor, vote_id=opened.id)
+    return opened
 
 
 def _add_options(db: AsyncSession, opened: Vote, labels: Sequence[str]) -> None:
@@ -237,54 +256,6 @@ async def must_open_votes(db: AsyncSession, actor: Actor, circle_id: UUID) -> No
         if not actor.withheld.isdisjoint({Role.MANAGER}):
             actor.must_hold(Role.MANAGER)
         raise NotAllowed
-
-
-async def withdraw_option(db: AsyncSession, *, actor: Actor, vote_id: UUID, number: int) -> VoteShown:
-    """Withdraw an option from an open vote: it is void on every ballot and keeps its column; twice changes nothing.
-
-    For whoever may open votes in the circle. Holds the vote's row. Raises NotFound, NotAllowed, VoteOver, OptionStays.
-    """
-    query = select(Vote).where(Vote.tenant_id == actor.tenant_id, Vote.id == vote_id)
-    held = (await db.scalars(query.with_for_update())).one_or_none()
-    if held is None:
-        raise NotFound
-    await must_open_votes(db, actor, held.circle_id)
-    now = (await db.execute(select(func.clock_timestamp()))).scalar_one()
-    if held.state is not VoteState.OPEN or now >= held.closes_at:
-        raise VoteOver(closed_at=held.closes_at)
-    options = await options_of(db, held)
-    chosen = next((one for one in options if one.number == number), None)
-    if chosen is None:
-        raise NotFound
-    if chosen.withdrawn_at is None:
-        await _withdraw(db, actor, held, chosen, options)
-    return await vote(db, tenant_id=actor.tenant_id, actor=actor, vote_id=vote_id)
-
-
-async def _withdraw(
-    db: AsyncSession, actor: Actor, held: Vote, chosen: VoteOption, options: Sequence[VoteOption]
-) -> None:
-    left = [one for one in options if one.withdrawn_at is None and one is not chosen]
-    yes_or_no = held.method is VoteMethod.MAJORITY and any(one.is_default for one in options)
-    if yes_or_no or chosen.is_default or len(left) < 2:
-        raise OptionStays
-    chosen.withdrawn_at = (await db.execute(select(func.now()))).scalar_one()
-    chosen.withdrawn_by = actor.member
-    await db.flush()
-    await audit.record(
-        db,
-        actor=actor,
-        action="governance:vote:option_withdrawn",
-        subject_id=held.id,
-        facts={"number": chosen.number},
-    )
-    await notify_members(
-        db,
-        tenant_id=held.tenant_id,
-        membership_ids=await circle_members(db, held.tenant_id, held.circle_id),
-        kind="vote_option_withdrawn",
-        facts={"vote_id": held.id},
-    )
 
 
 # --- Options ---------------------------------------------------------------------------------------------

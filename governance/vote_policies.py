@@ -78,6 +78,10 @@ class ClosesTooLate(Refusal):
     default_field = "closes_at"
 
 
+THRESHOLDS: Final = (Threshold.MORE_THAN_HALF, Threshold.TWO_THIRDS, Threshold.THREE_QUARTERS)
+"""In the order of the rule that chooses among them."""
+
+
 class WithoutCollege(Refusal):
     """Votes are by college, and members of the circle have none."""
 

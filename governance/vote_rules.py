@@ -116,7 +116,17 @@ EMPTY_COLLEGE: Final = Rule(
     ),
 )
 
+PROPOSAL_THRESHOLD: Final = Rule(
+    name="governance.proposal_majority",
+    unit=Unit.CHOICE,
+    default=0,
+    title=N_("Majorité d'un vote sur une proposition"),
+    explanation=N_("Quand un vote décide d'une proposition, elle est adoptée par {value} des voix."),
+    options=(N_("plus de la moitié"), N_("au moins deux tiers"), N_("au moins trois quarts")),
+)
+
 declare(
+    PROPOSAL_THRESHOLD,
     VOTE_DAYS_MIN,
     VOTE_REMINDER_DAYS,
     QUORUM,

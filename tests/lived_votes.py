@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from governance.ballots import Marks, cast_ballot
 from governance.closing import count_vote
-from governance.opening import open_vote, withdraw_option
+from governance.opening import open_vote
+from governance.option_withdrawals import withdraw_option
 from governance.vote_policies import Threshold
 from governance.votes import VoteMethod
 from tenants.actors import Role

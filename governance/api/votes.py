@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from governance import ballots as urn
-from governance import closing, counts, opening
+from governance import closing, counts, opening, option_withdrawals, proposal_votes
 from governance import votes as verbs
 from governance.pages.votes import Explanation, Question
 from governance.vote_policies import Threshold
@@ -30,6 +30,7 @@ from tenants.visit import Visit
 
 VOTES: Final = "/{cooperative:str}/votes"
 VOTE: Final = VOTES + "/{vote_id:uuid}"
+PROPOSAL: Final = "/{cooperative:str}/proposals/{proposal_id:uuid}"
 READ: Final = "governance:read"
 WRITE: Final = "governance:write"
 
@@ -64,7 +65,8 @@ class VoteSummary(msgspec.Struct, frozen=True, kw_only=True):
 class VoteAnswer(VoteSummary, frozen=True, kw_only=True):
     """One vote; what comes from its ballots is null until it is counted."""
 
-    explanation: str
+    explanation: str | None
+    proposal_id: UUID | None
     options: list[OptionAnswer]
     policy: dict[str, Any]
     counted_at: datetime | None
@@ -103,6 +105,12 @@ class VoteOpening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     options: Annotated[list[Label], msgspec.Meta(max_length=100)] = []
 
 
+class ProposalVoting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the vote on a proposal closes."""
+
+    closes_at: Aware
+
+
 class BallotMarks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to mark: the number of the choice (0 abstains), or grades or ranks from 1 by the number of the option."""
 
@@ -132,11 +140,12 @@ def _summary(shown: VoteShown) -> dict[str, Any]:
     }
 
 
-def _shown(shown: VoteShown) -> VoteAnswer:
+def _shown(shown: VoteShown, *, member: bool = True) -> VoteAnswer:
     one = shown.vote
     return VoteAnswer(
         **_summary(shown),
-        explanation=one.explanation,
+        explanation=one.explanation if member else None,
+        proposal_id=one.proposal_id if member else None,
         options=[
             OptionAnswer(
                 number=option.number,
@@ -187,7 +196,8 @@ async def votes(
 async def vote(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> VoteAnswer:
     """Read one vote; a stranger reads those counted."""
     actor = visit.member_with(READ) if visit.member else None
-    return _shown(await verbs.vote(visit.db, tenant_id=visit.here.tenant_id, actor=actor, vote_id=vote_id))
+    found = await verbs.vote(visit.db, tenant_id=visit.here.tenant_id, actor=actor, vote_id=vote_id)
+    return _shown(found, member=actor is not None)
 
 
 @api_post(VOTES, operation_id="open_vote", summary="Open a vote")
@@ -197,6 +207,23 @@ async def open_vote(visit: NamedDependency[Visit], data: JSONBody[VoteOpening]) 
 
     async def work() -> VoteAnswer:
         return _shown(await opening.open_vote(visit.db, actor=actor, **msgspec.structs.asdict(data)))
+
+    return await visit.once(work)
+
+
+@api_post(PROPOSAL + "/vote", operation_id="vote_on_proposal", summary="Put a proposal to the vote")
+async def vote_on_proposal(
+    visit: NamedDependency[Visit], proposal_id: FromPath[UUID], data: JSONBody[ProposalVoting]
+) -> Response[VoteAnswer]:
+    """Have a vote, for or against, decide on a discussed proposal, whose effect then follows by itself."""
+    actor = visit.member_with(WRITE)
+
+    async def work() -> VoteAnswer:
+        return _shown(
+            await proposal_votes.vote_on_proposal(
+                visit.db, actor=actor, proposal_id=proposal_id, closes_at=data.closes_at
+            )
+        )
 
     return await visit.once(work)
 
@@ -245,7 +272,9 @@ async def withdraw_option(
 
     async def work() -> VoteAnswer:
         return _shown(
-            await opening.withdraw_option(visit.db, actor=actor, vote_id=vote_id, number=data.number)
+            await option_withdrawals.withdraw_option(
+                visit.db, actor=actor, vote_id=vote_id, number=data.number
+            )
         )
 
     return await visit.once(work, status=200)
@@ -292,6 +321,7 @@ API: Final = [
     vote,
     open_vote,
     my_ballot,
+    vote_on_proposal,
     cast_ballot,
     withdraw_option,
     count_vote,

@@ -12,6 +12,7 @@ from governance.pages import (
     perimeters,
     proposal_acts,
     proposal_forms,
+    proposal_votes,
     proposals,
     vote_results,
     votes,
@@ -26,6 +27,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *proposals.PAGES,
     *proposal_forms.PAGES,
     *proposal_acts.PAGES,
+    *proposal_votes.PAGES,
     *votes.PAGES,
     *vote_results.PAGES,
 )

@@ -11,8 +11,10 @@ from litestar.params import FromPath, FromQuery
 from governance.diffs import word_diff
 from governance.discussion import COMMENT_LENGTH
 from governance.objections import OBJECTION_LENGTH, OBJECTION_TITLES, ObjectionState
+from governance.opening import circles_to_open_votes_in
 from governance.pages.proposal_fields import CommentForm, ObjectionForm, ReasonForm
 from governance.proposal_sheets import proposal_sheet, rule_at_stake
+from governance.proposal_shown import ProposalSheet
 from governance.proposal_states import (
     KIND_TITLES,
     PHASE_TITLES,
@@ -169,6 +171,7 @@ async def show_proposal(visit: Visit, proposal_id: UUID) -> Response[str]:
         opened=opened,
         onward=[(to.value, _(ADVANCES[to])) for to in FORWARD.get(sheet.phase or Phase.VOTING, ())],
         stages=_stages(sheet.phase),
+        puts_to_vote=await _may_put_to_vote(visit, sheet),
         kinds=KIND_TITLES,
         states=STATE_TITLES,
         phases=PHASE_TITLES,
@@ -180,6 +183,13 @@ async def show_proposal(visit: Visit, proposal_id: UUID) -> Response[str]:
         reason=visit.blank_form(ReasonForm),
         lengths={"comment": COMMENT_LENGTH, "objection": OBJECTION_LENGTH},
     )
+
+
+async def _may_put_to_vote(visit: Visit, sheet: ProposalSheet) -> bool:
+    """Whether this reader may have a vote decide, now."""
+    if sheet.state is not ProposalState.DISCUSSED or sheet.phase is Phase.VOTING:
+        return False
+    return sheet.circle.id in {one.id for one in await circles_to_open_votes_in(visit.db, visit.actor)}
 
 
 def _stages(phase: Phase | None) -> list[tuple[str, str, str]]:

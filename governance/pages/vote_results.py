@@ -156,7 +156,7 @@ async def ballots_csv(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) ->
     file, ballots = await published_ballots(visit.db, tenant_id=visit.here.tenant_id, vote_id=vote_id)
     labels = [file.labels.get(one, one) for one in file.contest.options]
     rows = [(one.receipt, file.labels.get(one.college, ""), *one.marks) for one in ballots]
-    return csv_response(f"{visit.slug}-bulletins.csv", [_("Reçu"), _("Collège"), *labels], rows)
+    return csv_response(f"{visit.slug}-bulletins.csv", [_("Le reçu"), _("Collège"), *labels], rows)
 
 
 @get(VOTE_PAGE + "/file", include_in_schema=False)

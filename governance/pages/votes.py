@@ -14,7 +14,8 @@ from litestar.params import FromPath, FromQuery
 from governance import vote_words as words
 from governance.ballots import GRADES, Ballot, Marks, cast_ballot, my_ballot
 from governance.closing import count_vote
-from governance.opening import circles_to_open_votes_in, open_vote, withdraw_option
+from governance.opening import circles_to_open_votes_in, open_vote
+from governance.option_withdrawals import withdraw_option
 from governance.pages.vote_results import result_of
 from governance.rolls import elector
 from governance.vote_policies import Threshold
@@ -37,6 +38,8 @@ from tenants.visit import Visit
 Question = Annotated[str, msgspec.Meta(min_length=1, max_length=QUESTION_LENGTH, pattern=LINE_PATTERN)]
 Explanation = Annotated[str, msgspec.Meta(max_length=EXPLANATION_LENGTH, pattern=PROSE_PATTERN)]
 Mark = Annotated[int, msgspec.Meta(ge=0, le=99)]
+ClosingTime = Annotated[str, msgspec.Meta(pattern=r"^([01]?[0-9]|2[0-3])[:h][0-5][0-9]$")]
+"""A time of the day: "18:00", "18h00"."""
 VOTE_PAGE: Final = "/{cooperative:str}/votes/{vote_id:uuid}"
 
 
@@ -48,7 +51,7 @@ class VoteDraft(msgspec.Struct, frozen=True, kw_only=True):
     method: VoteMethod
     threshold: Threshold
     closes_on: date
-    closes_time: Annotated[str, msgspec.Meta(pattern=r"^([01]?[0-9]|2[0-3])[:h][0-5][0-9]$")]
+    closes_time: ClosingTime
     explanation: Explanation = ""
     options: Explanation = ""
 
@@ -161,7 +164,6 @@ async def open_vote_form(visit: NamedDependency[Visit]) -> Response[Any]:
 
     async def work() -> Done:
         draft = form.data
-        hour, minute = draft.closes_time.replace("h", ":").split(":")
         shown = await open_vote(
             visit.db,
             actor=visit.actor,
@@ -171,13 +173,21 @@ async def open_vote_form(visit: NamedDependency[Visit]) -> Response[Any]:
             explanation=draft.explanation,
             options=draft.options.splitlines(),
             threshold=draft.threshold,
-            closes_at=datetime.combine(draft.closes_on, time(int(hour), int(minute)), current_zone()),
+            closes_at=datetime.combine(
+                draft.closes_on, time(*hour_and_minute(draft.closes_time)), current_zone()
+            ),
         )
         return Done(
             f"/{visit.slug}/votes/{shown.vote.id}", _("Le vote est ouvert, et les votants sont prévenus.")
         )
 
     return await visit.submit(form, work, otherwise=lambda: _form_page(visit, form))
+
+
+def hour_and_minute(typed: str) -> tuple[int, int]:
+    """The hour and the minute of a closing time."""
+    hour, minute = typed.replace("h", ":").split(":")
+    return int(hour), int(minute)
 
 
 # --- One vote --------------------------------------------------------------------------------------------

@@ -17,11 +17,10 @@ from governance.ballots import (
     receipt_of,
 )
 from governance.opening import (
-    OptionStays,
     OptionTwice,
     TooFewOptions,
-    withdraw_option,
 )
+from governance.option_withdrawals import OptionStays, withdraw_option
 from governance.rolls import Elector, NotOnTheRoll
 from governance.vote_policies import ClosesTooLate, ClosesTooSoon
 from governance.votes import Vote, VoteMethod, VoteOver, VoteShown

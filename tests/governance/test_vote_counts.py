@@ -23,7 +23,7 @@ from governance.counting.outcome import Outcome, Verdict
 from governance.counting.published import differences, read, recounted
 from governance.counting.workings import MajorityWorking
 from governance.counts import outcome_of, vote_file
-from governance.opening import withdraw_option
+from governance.option_withdrawals import withdraw_option
 from governance.vote_policies import ABSTENTIONS, TIES, Threshold
 from governance.votes import VoteMethod, VoteShown, vote
 from tenants.notices import notices
