@@ -5,11 +5,26 @@ no name. This file must never show a draft to anyone but its author.
 """
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, and_, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from marketplace.bids import Bid, BidState
@@ -101,12 +116,11 @@ async def open_missions(
     ``others_only`` leaves out those that the reader posted or answered.
     ``after`` is the ``next`` of the page before; Unreadable if it was not made here.
     """
-    query = _listed(tenant_id, reader_id, narrow).limit(limit + 1)
-    if others_only and reader_id is not None:
-        query = query.where(Mission.author_id != reader_id, ~_bid_by(reader_id))
+    query = listed(narrow, for_member=reader_id is not None, others_only=others_only)
     if cursor := decode_cursor(after, (datetime, UUID)):
         query = query.where(tuple_(LISTED_AT, Mission.id) < tuple_(*cursor))
-    rows = (await db.execute(query)).all()
+    given = {"tenant": tenant_id, "reader": reader_id, "limit": limit + 1}
+    rows = (await db.execute(query, given)).all()
     shown = rows[:limit]
     items = [_summary(row, names=reader_id is not None) for row in shown]
     last = shown[-1] if len(rows) > limit else None
@@ -119,7 +133,13 @@ async def count_settled(db: AsyncSession, *, tenant_id: UUID) -> int:
     return (await db.execute(query)).scalar_one()
 
 
-def _listed(tenant_id: UUID, reader_id: UUID | None, narrow: MissionFilter) -> Select[Any]:
+_TENANT: Final = bindparam("tenant", type_=Uuid())
+_READER: Final = bindparam("reader", type_=Uuid())
+
+
+@lru_cache(maxsize=256)
+def listed(narrow: MissionFilter, *, for_member: bool, others_only: bool = False) -> Select[Any]:
+    """The statement of a list, with ``tenant``, ``reader`` and ``limit`` to be given; building it takes longer than asking."""
     query = (
         select(
             Mission.id,
@@ -144,9 +164,12 @@ def _listed(tenant_id: UUID, reader_id: UUID | None, narrow: MissionFilter) -> S
             Membership,
             and_(Membership.tenant_id == Mission.tenant_id, Membership.id == Mission.author_id),
         )
-        .where(Mission.tenant_id == tenant_id, *_seen_by(reader_id, narrow))
+        .where(Mission.tenant_id == _TENANT, *_seen_by(narrow, for_member=for_member))
         .order_by(LISTED_AT.desc(), Mission.id.desc())
+        .limit(bindparam("limit", type_=Integer()))
     )
+    if others_only and for_member:
+        query = query.where(Mission.author_id != _READER, ~_bid_by())
     if narrow.kind:
         query = query.where(Mission.kind == narrow.kind)
     if narrow.place:
@@ -165,13 +188,13 @@ def _listed(tenant_id: UUID, reader_id: UUID | None, narrow: MissionFilter) -> S
     return query
 
 
-def _seen_by(reader_id: UUID | None, narrow: MissionFilter) -> list[ColumnElement[bool]]:
+def _seen_by(narrow: MissionFilter, *, for_member: bool) -> list[ColumnElement[bool]]:
     """Return which missions this reader may list, and in which state they asked for them."""
-    if reader_id is None:
+    if not for_member:
         return [Mission.state == MissionState.OPEN, Mission.visibility == MissionVisibility.PUBLIC]
-    seen: list[ColumnElement[bool]] = [or_(Mission.published_at.is_not(None), Mission.author_id == reader_id)]
+    seen: list[ColumnElement[bool]] = [or_(Mission.published_at.is_not(None), Mission.author_id == _READER)]
     if narrow.mine:
-        seen.append(or_(Mission.author_id == reader_id, _bid_by(reader_id)))
+        seen.append(or_(Mission.author_id == _READER, _bid_by()))
         if narrow.state:
             seen.append(Mission.state == narrow.state)
     else:
@@ -179,15 +202,15 @@ def _seen_by(reader_id: UUID | None, narrow: MissionFilter) -> list[ColumnElemen
     return seen
 
 
-def _bid_by(reader_id: UUID) -> ColumnElement[bool]:
+def _bid_by() -> ColumnElement[bool]:
     return exists().where(
         Bid.tenant_id == Mission.tenant_id,
         Bid.mission_id == Mission.id,
         or_(
-            Bid.bidder_id == reader_id,
+            Bid.bidder_id == _READER,
             part_in_bid(
                 Bid,
-                BidPart.member_id == reader_id,
+                BidPart.member_id == _READER,
                 BidPart.state.in_((PartState.INVITED, PartState.ACCEPTED)),
             ),
         ),

@@ -71,8 +71,21 @@ def render_markdown(text: str) -> Markup:
     return Markup(clean)  # noqa: S704 (this is the one place that may: nh3 has just cleaned it)
 
 
+# One line that begins with a letter and holds no sign of Markdown says what it says.
+_PLAIN: Final = re.compile(r"[^\W\d_][^\n\r\0\\`*_\[\]<>&#~|=]*")
+
+
 def excerpt(text: str, length: int = _EXCERPT_LENGTH) -> str:
     """Return the plain words of a Markdown text on one line, cut at a word, for lists and mails."""
+    words = text if _PLAIN.fullmatch(text) else words_of(text)
+    plain = re.sub(r"\s+", " ", words).strip(" ,")
+    if len(plain) <= length:
+        return plain
+    return plain[:length].rsplit(" ", 1)[0].rstrip(" ,;:.") + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def words_of(text: str) -> str:
+    """Return the words of a Markdown text, without its signs; what ends without a mark gets one."""
     words = []
     for token in _parser.parse(text):
         for child in token.children or []:
@@ -83,7 +96,4 @@ def excerpt(text: str, length: int = _EXCERPT_LENGTH) -> str:
         if token.type == "inline":
             # Titles and items of a list end without a mark; on one line they need one.
             words.append(" " if words and words[-1].endswith(_ENDINGS) else ", ")
-    plain = re.sub(r"\s+", " ", "".join(words)).strip(" ,")
-    if len(plain) <= length:
-        return plain
-    return plain[:length].rsplit(" ", 1)[0].rstrip(" ,;:.") + "\N{HORIZONTAL ELLIPSIS}"
+    return "".join(words)

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from tests.bench.sides import TPS, Untrue, pgbench_program
-from tests.bench.stand import FOLDER, Stand
+from tests.bench.stand import FOLDER, SLUG, Stand
 from tests.bench.town import COOKIE
 
 LEAST: Final = 20
@@ -90,10 +90,11 @@ def statements_of(stand: Stand, path: str) -> int:
 
 
 def by_pgbench(stand: Stand, statement: str, *, clients: int, seconds: float) -> float:
-    """The same statement per second, in a transaction that names the cooperative as the application does."""
+    """All that the page asks of PostgreSQL, per second: who comes to which cooperative, and its own statement."""
     script = FOLDER / "page.pgbench"
     script.write_text(
-        f"BEGIN READ ONLY;\nSELECT set_config('archipel.tenant', '{stand.tenant}', true);\n"
+        "BEGIN READ ONLY;\nSELECT set_config('archipel.tenant', '', true), set_config('archipel.person', '', true);\n"
+        f"SELECT * FROM arrive('{SLUG}', sha256('{COOKIE}'), NULL);\n"
         f"{' '.join(statement.split())};\nEND;\n",
         encoding="utf-8",
     )

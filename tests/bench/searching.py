@@ -1,7 +1,7 @@
 """What members ask for most over a large cooperative: search, list, home, members, matching, and how each grows.
 
 Every page is measured over HTTP in a town of 1,000 and in one of 200,000 (``town.py``, kept between runs); what the database does
-of a page is measured by pgbench with the page's own statement. This file must never turn off anything of what a page does
+of a page is measured by pgbench with the statements that the page sends. This file must never turn off anything of what a page does
 for its reader.
 """
 
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy.dialects import postgresql
 
-from marketplace.listings import MissionFilter, _listed
+from marketplace.listings import MissionFilter, listed
 from marketplace.search import _ASK, MissionSearch
 from tenants.platform.search_words import terms_of
 from tests.bench.measures import Effort, Figure
@@ -36,7 +36,7 @@ FASTEST_MS: Final = 20.0
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a piece, under a name. Where ``asked`` is given, pgbench runs the same search."""
+    """A page of a piece, under a name. Where ``asked`` is given, pgbench sends the same search."""
 
     piece: str
     name: str
@@ -195,7 +195,7 @@ def _compared(
         value=round(median(ours), 1),
         unit=f"/s with {CLIENTS} clients",
         ratio=round(ratio, 3),
-        against="pgbench running the same statement",
+        against="pgbench sending the same statements",
         theirs=round(median(theirs), 1),
         at_least=at_least,
         command=_command(page.piece),
@@ -223,7 +223,9 @@ def _array(values: Sequence[str]) -> str:
 
 def list_statement(standing: Stand) -> str:
     """The statement of the first page of the list of open missions."""
-    query = _listed(standing.tenant, UUID(READER), MissionFilter()).limit(21)
+    query = listed(MissionFilter(), for_member=True).params(
+        tenant=standing.tenant, reader=UUID(READER), limit=21
+    )
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     compiled = query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     return str(compiled)

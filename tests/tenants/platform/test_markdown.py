@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.platform.markdown import excerpt, render_markdown
+from tenants.platform.markdown import excerpt, render_markdown, words_of
 
 
 def test_what_people_write_is_set() -> None:
@@ -127,3 +127,9 @@ def test_an_excerpt_is_plain_and_cut_at_a_word() -> None:
     assert excerpt("un deux trois quatre", 12) == "un deux…"
     assert excerpt("<b>a</b>") == "<b>a</b>"
     assert excerpt("") == ""
+
+
+@given(st.text(alphabet="aéZ1 ,.;:!?'’\"()/+-*_#`<>&[]\\~|=\t\n«»", max_size=40))
+def test_an_excerpt_of_plain_words_is_what_the_parser_would_say(text: str) -> None:
+    """What needs no parser is recognised, and only that."""
+    assert excerpt(text) == " ".join(words_of(text).split()).strip(" ,")
