@@ -19,7 +19,9 @@ _LINE: Final = re.compile(LINE_PATTERN)
 _TIME_OF_DAY: Final = re.compile(
     r"^(\S+)[T ]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?\s*(UTC|Z|[+-][0-9:]{4,6})?$"
 )
-_LINE_BREAK: Final = re.compile(r"[ \t]*[\r\n]+[ \t]*")
+_LINE_BREAK: Final = re.compile(r"[\r\n]+")
+# No moment is longer; a file may hold cells of a hundred thousand letters, over which the expression would ponder for hours.
+_MOMENT_LENGTH: Final = 60
 _NOT_LETTERS: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -60,7 +62,7 @@ class CellReader:
         """One line of text of at most ``most`` characters; what spans several lines becomes one."""
         written = self.raw(record, name)
         if "\n" in written or "\r" in written:
-            written = _LINE_BREAK.sub(" ", written)
+            written = " ".join(line for part in _LINE_BREAK.split(written) if (line := part.strip(" \t")))
         if not written:
             if needed:
                 self.fault(record, name, "needed")
@@ -95,5 +97,7 @@ class CellReader:
 @lru_cache(maxsize=10_000)
 def read_date(written: str) -> date | None:
     """Read "2024-11-22", "22/11/2024" and "2024-11-22 10:20:00 UTC"; never a year of two digits."""
+    if len(written) > _MOMENT_LENGTH:
+        return None
     match = _TIME_OF_DAY.match(written)
     return read_day(match[1] if match else written)

@@ -2,6 +2,7 @@
 
 import codecs
 from datetime import date
+from time import perf_counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -204,6 +205,15 @@ HEADS = st.sampled_from(
         b"sep=,\n",
     ]
 )
+
+
+@pytest.mark.parametrize("cell", ["T" * 20_000, "1 " * 20_000, "a" + " \t" * 20_000 + "b\nc"])
+def test_no_cell_keeps_the_worker_pondering(cell: str) -> None:
+    """What is longer than anything is not weighed in every way: the worker serves other cooperatives too."""
+    content = f'"Nom";"Courriel";"Membre depuis"\n"{cell}";"a@b.example";"{cell}"\n'.encode()
+    began = perf_counter()
+    assert read_members(read_sheet(content)).faults
+    assert perf_counter() - began < 1
 
 
 @given(head=HEADS, content=st.one_of(st.binary(max_size=300), CELLS))
