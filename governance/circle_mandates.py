@@ -47,7 +47,7 @@ CIRCLE_ROLE_TITLES: Final = {
 }
 CIRCLE_ROLE_WORDS: Final = {
     CircleRole.FACILITATOR: N_("Anime les décisions du cercle, tient à jour ses membres et ses mandats."),
-    CircleRole.STEWARD: N_("Veille à ce que ce que le cercle a décidé se fasse."),
+    CircleRole.STEWARD: N_("Veille à ce que les décisions du cercle se réalisent."),
     CircleRole.DELEGATE: N_("Porte la voix du cercle dans le cercle parent, dont elle ou il est membre."),
 }
 
