@@ -21,7 +21,8 @@ from tenants.assembly_signatures import sign_assembly
 from tenants.platform.database import Database
 from tests.factories import Founded, Member
 
-SOON = timedelta(seconds=0.5)
+# Long enough for a busy machine to cast three ballots in.
+SOON = timedelta(seconds=3)
 DAYS: tuple[str, ...] = ("Lundi", "Mardi", "Jeudi")
 
 
