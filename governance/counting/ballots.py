@@ -22,9 +22,9 @@ from governance.counting.contest import (
     Schulze,
 )
 
-# A mark has 7 bits in a lane of 8, whose highest bit takes what a subtraction borrows. The last of all is "not ranked".
-NOT_RANKED: Final = 127
-HIGHEST_RANK: Final = NOT_RANKED - 1
+# The last mark of all is "not ranked".
+HIGHEST_RANK: Final = 254
+_NARROW: Final = bytes(range(127))
 
 
 class MajoritySums(Part, frozen=True, kw_only=True, tag_field="sums", tag="majority"):
@@ -167,15 +167,21 @@ def _ranked(contest: Contest, college: str, box: Box) -> SchulzeSums:
 
 
 def _add_pairs(pairwise: Sequence[list[int]], plane: bytes, width: int, times: int) -> None:
-    """Compare all ballots of a plane at once: a column of marks is one long number, one lane of 8 bits per ballot.
+    """Compare all ballots of a plane at once: a column of marks is one long number, one lane per ballot.
 
-    With the highest bit of each lane of ``a`` set, ``a - b`` takes it away only where a is the smaller: a above b.
-    Not ranked (0) becomes the last mark of all, so that it is below every rank and equal to itself.
+    A lane has 8 bits where 7 hold every mark, else 16; its highest bit is the guard. With the guards of ``a`` set,
+    ``a - b`` takes a guard away only where a is the smaller: a above b. Not ranked (0) becomes the last mark of all,
+    so that it is below every rank and equal to itself.
     """
     lanes = len(plane) // width
-    high = int.from_bytes(b"\x80" * lanes, "little")
-    last = bytes([NOT_RANKED, *range(1, 256)])
-    columns = [int.from_bytes(plane[place::width].translate(last), "little") for place in range(width)]
+    bytes_each = 2 if plane.translate(None, _NARROW) else 1
+    high = int.from_bytes((b"\0" * (bytes_each - 1) + b"\x80") * lanes, "little")
+    last = bytes([255 if bytes_each > 1 else 127, *range(1, 256)])
+    columns = []
+    for place in range(width):
+        lane = bytearray(lanes * bytes_each)
+        lane[::bytes_each] = plane[place::width].translate(last)
+        columns.append(int.from_bytes(lane, "little"))
     guarded = [column | high for column in columns]
     for a in range(width):
         for b in range(width):
