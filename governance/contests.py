@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -30,7 +30,7 @@ from governance.circles import circle_for, circle_members
 from governance.proposal_rules import CONTEST_THRESHOLD, REVIEW_DAYS
 from tenants import audit
 from tenants.actors import Actor
-from tenants.memberships import Membership, MembershipState, count_members
+from tenants.memberships import Membership, MembershipState
 from tenants.notice_kinds import NoticeKind, Topic, declare_notices
 from tenants.notices import notify_members
 from tenants.platform.clock import Tick
@@ -107,11 +107,19 @@ class RuleReviewsDue(Tick, frozen=True, kw_only=True):
     """A new day: rules whose time has come are to be read again by the circle that decides them."""
 
 
+class Contest(NamedTuple):
+    """Who contests a rule, and why."""
+
+    who: UUID
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Contested:
     """How the version in force is contested: by how many, how many reopen it, who says what, what reopened it."""
 
-    contests: Sequence[tuple[UUID, str]]
+    contests: Sequence[Contest]
     needed: int
     causes: frozenset[ReviewCause]
 
@@ -173,10 +181,12 @@ async def uncontest_rule(db: AsyncSession, *, actor: Actor, rule: str) -> Contes
     return await contested(db, tenant_id=actor.tenant_id, version_id=version.id)
 
 
-async def contested(db: AsyncSession, *, tenant_id: CooperativeId, version_id: UUID) -> Contested:
-    """How a version of a rule is contested by members who are active now."""
+async def contested(
+    db: AsyncSession, *, tenant_id: CooperativeId, version_id: UUID, percent: int | None = None
+) -> Contested:
+    """How a version of a rule is contested by members who are active now; ``percent`` is the threshold, if known."""
     query = (
-        select(RuleContest.membership_id, RuleContest.reason)
+        select(RuleContest.membership_id, Membership.display_name, RuleContest.reason)
         .join(
             Membership,
             and_(Membership.tenant_id == RuleContest.tenant_id, Membership.id == RuleContest.membership_id),
@@ -188,14 +198,21 @@ async def contested(db: AsyncSession, *, tenant_id: CooperativeId, version_id: U
         )
         .order_by(RuleContest.contested_at)
     )
-    contests = [(row.membership_id, row.reason) for row in await db.execute(query)]
-    percent = await value_in_force(db, rule=CONTEST_THRESHOLD, tenant_id=tenant_id)
-    members = await count_members(db, tenant_id=tenant_id)
+    contests = [Contest(*row) for row in await db.execute(query)]
+    if percent is None:
+        percent = int(await value_in_force(db, rule=CONTEST_THRESHOLD, tenant_id=tenant_id))
+    active = select(func.count()).where(
+        Membership.tenant_id == tenant_id, Membership.state == MembershipState.ACTIVE
+    )
+    causes = select(func.array_agg(RuleReview.cause)).where(
+        RuleReview.tenant_id == tenant_id, RuleReview.version_id == version_id
+    )
+    members, found = (await db.execute(select(active.scalar_subquery(), causes.scalar_subquery()))).one()
     return Contested(
         contests=contests,
         # At least this share of the members, rounded up, and never less than two of them.
         needed=max(min(2, members), -(-members * percent // 100)),
-        causes=await reopened(db, tenant_id=tenant_id, version_id=version_id),
+        causes=frozenset(ReviewCause(one) for one in found or ()),
     )
 
 

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, NamedTuple
-from uuid import UUID
 
 import msgspec
 from litestar import Response, post
@@ -11,10 +10,9 @@ from litestar.params import FromPath
 
 from governance.circles import Circle, circle_for
 from governance.contests import REASON_LENGTH, Contested, contest_rule, contested, uncontest_rule
-from governance.proposal_rules import REVIEW_DAYS
+from governance.proposal_rules import CONTEST_THRESHOLD, REVIEW_DAYS
 from governance.proposal_states import OVER, PHASE_TITLES, STATE_TITLES, STATE_TONES
 from governance.proposals import Proposed, proposals
-from tenants.names import display_names
 from tenants.pages.rules import Panel, declare_rule_panel, show_rule
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.inputs import LINE_PATTERN
@@ -40,7 +38,6 @@ class Decided(NamedTuple):
     proposals: list[Proposed]
     review_on: date | None
     contested: Contested | None
-    names: dict[UUID, str]
     mine: bool
     form: Form[ContestForm]
     states: dict[Any, str]
@@ -55,8 +52,12 @@ async def rule_panel(visit: Visit, name: str) -> Panel | None:
     tenant_id = visit.here.tenant_id
     in_force = await rules_in_force(visit.db, tenant_id=tenant_id)
     version, days = in_force.get(name), in_force.get(REVIEW_DAYS.name)
-    standing = await contested(visit.db, tenant_id=tenant_id, version_id=version.id) if version else None
-    contesters = {who for who, _reason in standing.contests} if standing else set()
+    threshold = in_force.get(CONTEST_THRESHOLD.name)
+    standing = None
+    if version and threshold:
+        standing = await contested(
+            visit.db, tenant_id=tenant_id, version_id=version.id, percent=threshold.value
+        )
     found = await proposals(visit.db, actor=visit.actor, rule=name, limit=SHOWN)
     facts = Decided(
         name=name,
@@ -66,12 +67,7 @@ async def rule_panel(visit: Visit, name: str) -> Panel | None:
         if version and days and days.value
         else None,
         contested=standing,
-        names=await display_names(
-            visit.db,
-            tenant_id=tenant_id,
-            membership_ids=contesters,
-        ),
-        mine=visit.actor.member in contesters,
+        mine=standing is not None and any(one.who == visit.actor.member for one in standing.contests),
         form=visit.sent_to(f"/{visit.slug}/rules/{name}/contest", visit.blank_form(ContestForm)),
         states=STATE_TITLES,
         tones=STATE_TONES,

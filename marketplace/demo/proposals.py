@@ -60,12 +60,19 @@ async def _adopted(db: AsyncSession, people: list[Actor], author: Actor, objecto
         value=12 * HOUR,
     )
     one = (await propose(db, actor=author, subject=WARNING, words=words, publish=True)).proposal
-    await comment_proposal(
+    asked = await comment_proposal(
         db,
         actor=objector,
         proposal_id=one.id,
         words=set_type("Combien de membres ont été refusés cette année ?"),
         question=True,
+    )
+    await comment_proposal(
+        db,
+        actor=author,
+        proposal_id=one.id,
+        words=set_type("Cinq, dont trois qui ne s'y attendaient pas."),
+        answers=asked.id,
     )
     await support_proposal(db, actor=people[11], proposal_id=one.id)
     await advance_proposal(db, actor=author, proposal_id=one.id, to=Phase.OBJECTIONS)

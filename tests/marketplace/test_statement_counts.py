@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -20,6 +20,13 @@ from governance.circle_appointing import give_circle_mandate
 from governance.circle_changes import open_circle
 from governance.circle_mandates import CircleRole
 from governance.circle_seats import add_circle_members
+from governance.contests import contest_rule
+from governance.opening import open_vote
+from governance.proposal_states import ProposalKind
+from governance.proposal_terms import Subject, Words
+from governance.proposing import propose
+from governance.vote_policies import Threshold
+from governance.votes import VoteMethod
 from marketplace.skills import add_skill
 from tenants import reception
 from tenants.actors import Role
@@ -62,6 +69,9 @@ PAGES = (
     "/treasury/audit",
     "/skills",
     "/tokens",
+    "/proposals",
+    "/proposals/new?kind=end_mandate",
+    "/rules/timebank.credit_limit_low",
     "/circles",
     "/circles/{root}",
     "/circles/{root}/members",
@@ -73,6 +83,8 @@ PAGES = (
     "/circles/{circle}/perimeter",
     "/colleges",
     "/colleges/unplaced",
+    "/votes",
+    "/votes/new",
 )
 
 
@@ -125,6 +137,21 @@ async def add_rows(database: Database, scene: Scene, rows: range) -> None:
             )
             await create_api_token(db, actor=simone.actor, name=f"essai {number}", scopes=SCOPES, days=30)
             await prove_ledger(db, actor=simone.actor)
+            await open_vote(
+                db,
+                actor=simone.actor,
+                circle_id=coop.tenant_id,
+                method=VoteMethod.MAJORITY,
+                question=f"Question {number} ?",
+                explanation="",
+                options=(),
+                threshold=Threshold.MORE_THAN_HALF,
+                closes_at=datetime.now(UTC) + timedelta(days=5),
+            )
+            subject = Subject(kind=ProposalKind.AMEND_RULE, rule="timebank.credit_limit_low")
+            words = Words(title=f"Baisser {number}", reasons="Il le faut.", value=number)
+            await propose(db, actor=member.actor, subject=subject, words=words, publish=True)
+            await contest_rule(db, actor=member.actor, rule="timebank.credit_limit_low", reason="Trop large.")
             await open_circle(
                 db, actor=simone.actor, name=f"Cercle {number}", purpose="", parent_id=scene.circle
             )
