@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.cooperatives import Cooperative, cooperative_of
 from tenants.events import JoinAnswered, JoinRequested
-from tenants.join_requests import JoinRequest, RequestState, stamp_join_request
+from tenants.join_links import stamp_join_request
+from tenants.join_requests import JoinRequest, RequestState
 from tenants.memberships import Membership, MembershipState
 from tenants.platform.mail import Message, post_of
 from tenants.platform.settings import Settings

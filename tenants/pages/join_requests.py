@@ -12,15 +12,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from tenants.admissions import approve_join_request, decline_join_request
+from tenants.join_links import ask_to_join, confirm_join_request, look_at_join_link
 from tenants.join_requests import (
     MESSAGE_LENGTH,
     REASON_LENGTH,
     JoinRequestsClosed,
-    ask_to_join,
     ask_to_join_signed_in,
-    confirm_join_request,
     join_requests,
-    look_at_join_link,
     may_ask,
 )
 from tenants.pages.members import Name

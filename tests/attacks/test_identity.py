@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from tenants.actors import Role
 from tenants.admissions import approve_join_request
-from tenants.join_requests import ask_to_join, ask_to_join_signed_in, confirm_join_request, stamp_join_request
+from tenants.join_links import ask_to_join, confirm_join_request, stamp_join_request
+from tenants.join_requests import ask_to_join_signed_in
 from tenants.platform.database import Database
 from tenants.platform.errors import TooManyAttempts
 from tenants.platform.security import SIGN_IN_COOKIE

@@ -14,15 +14,8 @@ from tenants.admission_letters import mail_join_answer, mail_join_link
 from tenants.admissions import JoinerIsMember, approve_join_request, decline_join_request
 from tenants.events import JoinAnswered, JoinRequested
 from tenants.house_rules import JOIN_REQUESTS
-from tenants.join_requests import (
-    JoinLinkExpired,
-    JoinRequest,
-    JoinRequestsClosed,
-    RequestState,
-    ask_to_join,
-    confirm_join_request,
-    join_requests,
-)
+from tenants.join_links import JoinLinkExpired, ask_to_join, confirm_join_request
+from tenants.join_requests import JoinRequest, JoinRequestsClosed, RequestState, join_requests
 from tenants.memberships import Membership, MembershipState, leave_cooperative
 from tenants.notices import Notice
 from tenants.platform.database import Database
