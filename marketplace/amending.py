@@ -32,7 +32,8 @@ from marketplace.events import AmendmentProposed
 from marketplace.mission_states import must_be_in
 from marketplace.missions import Mission, Today, today
 from marketplace.splits import Part, split
-from marketplace.teams import TeamTerms, agreement_shares, checked_team
+from marketplace.team_terms import TeamTerms, checked_team
+from marketplace.teams import agreement_shares
 from tenants.actors import Actor
 from tenants.audit import record
 from tenants.platform.errors import Invalid, NotAllowed, Refusal

@@ -28,7 +28,8 @@ from marketplace.events import AmendmentAccepted, AmendmentApplied
 from marketplace.mission_states import must_be_in
 from marketplace.missions import Mission, Today, today
 from marketplace.settlements import rehold
-from marketplace.teams import NotActiveInTeam, write_agreement_parts
+from marketplace.team_terms import NotActiveInTeam
+from marketplace.teams import write_agreement_parts
 from tenants.actors import Actor
 from tenants.audit import record
 from tenants.memberships import Membership, MembershipState

@@ -20,15 +20,8 @@ from marketplace.mission_states import MissionState, WrongState, must_be_in
 from marketplace.mission_terms import LARGEST_MINUTES, MissionKind, PastDate
 from marketplace.missions import Mission, Today, lock_mission, today
 from marketplace.splits import split
-from marketplace.teams import (
-    PartState,
-    TeamOnRequest,
-    TeamTerms,
-    bid_parts,
-    checked_team,
-    standing_mates,
-    write_bid_parts,
-)
+from marketplace.team_terms import TeamOnRequest, TeamTerms, checked_team
+from marketplace.teams import PartState, bid_parts, standing_mates, write_bid_parts
 from tenants.actors import Actor
 from tenants.audit import record
 from tenants.platform.database import Base

@@ -8,10 +8,9 @@ accepted. This file must never move hours, nor lock anything: its callers hold t
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import (
     CheckConstraint,
     ColumnElement,
@@ -35,7 +34,6 @@ from tenants.platform.database import Base
 from tenants.platform.errors import Refusal
 from tenants.platform.words import N_
 
-TEAM_AT_MOST: Final = 7
 SHARES_AT_MOST: Final = 1_000
 
 
@@ -94,61 +92,6 @@ class AgreementPart(Base):
     transfer_id: Mapped[UUID | None]
 
 
-class PartTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """Who takes how many shares."""
-
-    member_id: UUID
-    shares: Annotated[int, msgspec.Meta(ge=1, le=SHARES_AT_MOST)] = 1
-
-
-TeamTerms = Annotated[list[PartTerms], msgspec.Meta(max_length=TEAM_AT_MOST)]
-
-
-class TeamOnRequest(Refusal):
-    """In an offer the bidder pays: they need no team."""
-
-    status = 409
-    code = "team_on_request"
-    message = N_("On répond en équipe à une demande ; à une offre, c'est vous qui donnez les heures.")
-    default_field = "team"
-
-
-class LeadMissing(Refusal):
-    """Whoever leads the team has a part in it."""
-
-    status = 422
-    code = "lead_missing"
-    message = N_("La personne qui mène l'équipe en fait partie : donnez-lui au moins une part.")
-    default_field = "team"
-
-
-class TwiceInTeam(Refusal):
-    """Somebody is named twice."""
-
-    status = 422
-    code = "twice_in_team"
-    message = N_("Une même personne figure deux fois dans l'équipe : additionnez ses parts.")
-    default_field = "team"
-
-
-class PayerInTeam(Refusal):
-    """The one who gives the hours cannot receive them."""
-
-    status = 422
-    code = "payer_in_team"
-    message = N_("La personne qui donne les heures ne peut pas faire partie de l'équipe.")
-    default_field = "team"
-
-
-class NotActiveInTeam(Refusal):
-    """Somebody is not an active member of this cooperative."""
-
-    status = 422
-    code = "not_active_in_team"
-    message = N_("Toutes les personnes de l'équipe doivent être des membres actifs de la coopérative.")
-    default_field = "team"
-
-
 class TeamNotComplete(Refusal):
     """Somebody has not accepted their part, or cannot work here any more."""
 
@@ -157,32 +100,6 @@ class TeamNotComplete(Refusal):
     message = N_(
         "L'équipe n'est pas complète : chaque personne doit d'abord accepter sa part. Sans réponse : {open_parts}."
     )
-
-
-async def checked_team(
-    db: AsyncSession, *, tenant_id: UUID, team: Sequence[PartTerms], lead_id: UUID, payer_id: UUID
-) -> dict[UUID, int]:
-    """Return the shares by member. Raises what is wrong with the team; one alone is a team of one."""
-    shares = {one.member_id: one.shares for one in team}
-    if len(shares) != len(team):
-        raise TwiceInTeam
-    if lead_id not in shares:
-        raise LeadMissing
-    if payer_id in shares:
-        raise PayerInTeam
-    if len(shares) > 1:
-        active = await db.scalar(
-            select(func.count())
-            .select_from(Membership)
-            .where(
-                Membership.tenant_id == tenant_id,
-                Membership.id.in_(shares),
-                Membership.state == MembershipState.ACTIVE,
-            )
-        )
-        if active != len(shares):
-            raise NotActiveInTeam
-    return shares
 
 
 async def write_bid_parts(

@@ -29,7 +29,7 @@ from marketplace.demo.calendar import Calendar
 from marketplace.demo.story import Story, Told, set_type
 from marketplace.disputes import DecisionTerms, DisputeTerms, StatementTerms
 from marketplace.mission_terms import MissionKind, MissionTerms, MissionVisibility
-from marketplace.teams import PartTerms
+from marketplace.team_terms import PartTerms
 from tenants.actors import Actor
 
 LOWEST: Final = -15 * 60

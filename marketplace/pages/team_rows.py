@@ -11,7 +11,8 @@ import msgspec
 from sqlalchemy import func, select
 
 from marketplace.team_details import PartDetail
-from marketplace.teams import SHARES_AT_MOST, TEAM_AT_MOST, PartTerms
+from marketplace.team_terms import TEAM_AT_MOST, PartTerms
+from marketplace.teams import SHARES_AT_MOST
 from tenants.memberships import DISPLAY_NAME_LENGTH, Membership, MembershipState
 from tenants.platform.errors import Invalid
 from tenants.platform.inputs import LINE_PATTERN

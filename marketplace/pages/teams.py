@@ -23,7 +23,7 @@ from marketplace.mission_states import MissionState, must_be_in
 from marketplace.mission_terms import MissionKind
 from marketplace.pages.mission_sheet import mission_sheet, path_of, reader_of
 from marketplace.pages.team_rows import ROWS, TeamRows, named_team, offered_names, rows_of
-from marketplace.teams import TeamOnRequest
+from marketplace.team_terms import TeamOnRequest
 from tenants.platform.errors import NotFound
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.inputs import PROSE_PATTERN, MinutesInput

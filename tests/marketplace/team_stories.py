@@ -9,7 +9,8 @@ from marketplace import agreements, amending, amendment_answers, bids, team_answ
 from marketplace.amending import AmendmentTerms
 from marketplace.amendments import Amendment
 from marketplace.bids import BidTerms
-from marketplace.teams import AgreementPart, BidPart, PartTerms
+from marketplace.team_terms import PartTerms
+from marketplace.teams import AgreementPart, BidPart
 from tenants.platform.database import Database
 from tests import factories
 from tests.factories import Member

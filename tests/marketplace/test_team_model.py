@@ -26,7 +26,7 @@ from marketplace.cancellations import CancellationTerms
 from marketplace.deliveries import DeliveryTerms
 from marketplace.disputes import DecisionTerms, DisputeTerms
 from marketplace.splits import split
-from marketplace.teams import PartTerms
+from marketplace.team_terms import PartTerms
 from tenants.platform.database import Database
 from tenants.platform.errors import Refusal
 from tests.factories import Member

@@ -19,14 +19,8 @@ from marketplace.mission_terms import MissionKind
 from marketplace.next_actions import NextAction
 from marketplace.splits import split
 from marketplace.team_answers import LeadLeaves, PartAnswered
-from marketplace.teams import (
-    LeadMissing,
-    NotActiveInTeam,
-    PayerInTeam,
-    TeamNotComplete,
-    TeamOnRequest,
-    TwiceInTeam,
-)
+from marketplace.team_terms import LeadMissing, NotActiveInTeam, PayerInTeam, TeamOnRequest, TwiceInTeam
+from marketplace.teams import TeamNotComplete
 from marketplace.waiting import waiting_missions
 from tenants.actors import Role
 from tenants.events import MemberLeft
