@@ -110,6 +110,32 @@ AS $$
     ON CONFLICT DO NOTHING
 $$;
 
+-- Of these words, those that no mission of the cooperative says any more; through the door, for whoever writes a mission would
+-- read all of them for each word.
+CREATE OR REPLACE FUNCTION words_no_mission_says(p_words text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+SET client_min_messages = warning
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_tenant uuid := NULLIF(current_setting('archipel.tenant', true), '')::uuid;
+    v_gone text[] := '{}';
+    v_word text;
+    v_asked tsquery;
+BEGIN
+    FOREACH v_word IN ARRAY p_words LOOP
+        v_asked := searched_term(v_word) && shelved('w', v_tenant, 0, 0);
+        IF v_tenant IS NOT NULL AND NOT EXISTS (
+            SELECT FROM mission_words w WHERE w.tenant_id IS NOT DISTINCT FROM v_tenant AND w.words @@ v_asked
+        ) THEN
+            v_gone := v_gone || v_word;
+        END IF;
+    END LOOP;
+    RETURN v_gone;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION follow_mission() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp
@@ -120,12 +146,9 @@ BEGIN
         -- A word that nothing says any more is forgotten, for it may have been a name.
         DELETE FROM mission_vocabulary v
         WHERE v.tenant_id = NEW.tenant_id
-          AND v.word IN (SELECT spelt_words(concat_ws(' ', OLD.title, array_to_string(OLD.tags, ' '), OLD.description)))
-          AND NOT EXISTS (
-              SELECT FROM mission_words w
-              WHERE w.tenant_id = NEW.tenant_id
-                AND w.words @@ (searched_term(v.word) && shelved('w', NEW.tenant_id, 0, 0))
-          );
+          AND v.word = ANY (words_no_mission_says(array(
+              SELECT spelt_words(concat_ws(' ', OLD.title, array_to_string(OLD.tags, ' '), OLD.description))
+          )));
     END IF;
     IF TG_OP = 'INSERT' OR (OLD.title, OLD.description, OLD.tags, OLD.published_at)
        IS DISTINCT FROM (NEW.title, NEW.description, NEW.tags, NEW.published_at) THEN
@@ -467,7 +490,7 @@ BEGIN
         'shelf_of("char", uuid, integer, integer)', 'shelved("char", uuid, integer, integer)', 'count_states(uuid, uuid, uuid[], tsquery, integer)', 'next_span(integer, integer, integer)',
         'mission_words_edition()',
         'index_mission(uuid, uuid)', 'spell_mission(uuid, uuid)', 'follow_mission()', 'follow_mission_skills()',
-        'words_spelt_like(uuid, text)', 'words_beginning_like(uuid, text)',
+        'words_no_mission_says(text[])', 'words_spelt_like(uuid, text)', 'words_beginning_like(uuid, text)',
         'gather_missions(uuid, uuid, uuid[], tsquery, tsquery, tsquery[], "char", boolean, timestamptz, uuid, uuid[], integer, integer)',
         'search_missions(text[], text[], text[], text, uuid, boolean, boolean, timestamptz, uuid, integer, integer)'
     ] LOOP
@@ -487,6 +510,7 @@ GRANT SELECT ON missions, skills, mission_skills, bids, mission_words, mission_v
 GRANT CREATE ON SCHEMA public TO door;
 ALTER FUNCTION search_missions(text[], text[], text[], text, uuid, boolean, boolean, timestamptz, uuid, integer, integer)
     OWNER TO door;
+ALTER FUNCTION words_no_mission_says(text[]) OWNER TO door;
 REVOKE CREATE ON SCHEMA public FROM door;
 
 -- What was written before there was an index, or under an older edition of it.

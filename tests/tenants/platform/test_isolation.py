@@ -48,6 +48,7 @@ DEFINER_FUNCTIONS = {
     "stamp_mail_link": "door",
     "take_due_persons": "door",
     "words_no_member_says": "door",
+    "words_no_mission_says": "door",
 }
 
 
