@@ -97,7 +97,7 @@ def _headline(found: FoundMembers, asked: MemberSearch) -> str:
     if found.total == 0:
         return _("Personne ne correspond exactement") if asked.q else ""
     if found.total >= COUNTED:
-        return _("Plus de {count} membres ; autant sont comptés", count=COUNTED)
+        return _("Plus de {count} membres ; les filtres en comptent {count}", count=COUNTED)
     return ngettext("Un membre", "{count} membres", found.total, count=found.total)
 
 
