@@ -5,21 +5,37 @@ must never add to a roll or take from it once the vote is open.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, cast
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, Table, func, insert, select
+from sqlalchemy import (
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    and_,
+    column,
+    exists,
+    func,
+    insert,
+    select,
+    table,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 # Its table is referred to.
 import governance.colleges  # noqa: F401
-from governance.votes import Vote
+from governance.votes import Vote, VoteState
+from tenants.actors import Actor
 from tenants.personal import Fate, Holding, holds
 from tenants.platform.database import Base
 from tenants.platform.errors import Refusal
 from tenants.platform.ids import CollegeId, CooperativeId, MembershipId
 from tenants.platform.words import N_
+
+_BALLOTS: Final = table("ballots", column("tenant_id"), column("vote_id"), column("membership_id"))
 
 
 class Elector(Base):
@@ -94,3 +110,36 @@ async def electors_by_college(db: AsyncSession, *, vote: Vote) -> Mapping[UUID |
         .group_by(Elector.college_id)
     )
     return {row[0]: row[1] for row in await db.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class VoteToCast:
+    """An open vote in which one has not voted."""
+
+    vote_id: UUID
+    question: str
+    closes_at: datetime
+
+
+async def votes_to_cast(db: AsyncSession, *, actor: Actor) -> Sequence[VoteToCast]:
+    """List the open votes that wait for one's own ballot (at most 20), the first to close first."""
+    # The columns alone: ballots stand above this file.
+    voted = exists().where(
+        _BALLOTS.c.tenant_id == Elector.tenant_id,
+        _BALLOTS.c.vote_id == Elector.vote_id,
+        _BALLOTS.c.membership_id == Elector.membership_id,
+    )
+    query = (
+        select(Vote.id, Vote.question, Vote.closes_at)
+        .join(Elector, and_(Elector.tenant_id == Vote.tenant_id, Elector.vote_id == Vote.id))
+        .where(
+            Vote.tenant_id == actor.tenant_id,
+            Vote.state == VoteState.OPEN,
+            Vote.closes_at > func.now(),
+            Elector.membership_id == actor.member,
+            ~voted,
+        )
+        .order_by(Vote.closes_at, Vote.id)
+        .limit(20)
+    )
+    return [VoteToCast(row.id, row.question, row.closes_at) for row in await db.execute(query)]

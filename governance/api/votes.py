@@ -1,7 +1,6 @@
 """Votes in the JSON API: opening, voting, counting, and what anyone may read once a vote is counted."""
 
-from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -10,12 +9,23 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from governance import ballots as urn
-from governance import closing, counts, opening, option_withdrawals, proposal_votes
+from governance import closing, counts, opening, option_withdrawals, proposal_votes, rolls
 from governance import votes as verbs
-from governance.pages.votes import Explanation, Question
-from governance.vote_policies import Threshold
-from governance.votes import LABEL_LENGTH, VoteMethod, VotePhase, VoteShown, outcome_shown
-from tenants.platform.inputs import LINE_PATTERN
+from governance.api.vote_answers import (
+    BallotAnswer,
+    BallotLine,
+    BallotMarks,
+    OptionWithdrawal,
+    ProposalVoting,
+    VoteAnswer,
+    VoteOpening,
+    VoteSummary,
+    VoteWaiting,
+    own_ballot,
+    shown_to,
+    summary,
+)
+from governance.votes import VotePhase
 from tenants.platform.web import (
     PAGE_LENGTH,
     After,
@@ -34,144 +44,6 @@ PROPOSAL: Final = "/{cooperative:str}/proposals/{proposal_id:uuid}"
 READ: Final = "governance:read"
 WRITE: Final = "governance:write"
 
-Label = Annotated[str, msgspec.Meta(min_length=1, max_length=LABEL_LENGTH, pattern=LINE_PATTERN)]
-Aware = Annotated[datetime, msgspec.Meta(tz=True)]
-Small = Annotated[int, msgspec.Meta(ge=0, le=99)]
-
-
-class OptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One option, by its number on the ballot."""
-
-    number: int
-    label: str
-    is_default: bool
-    withdrawn_at: datetime | None
-
-
-class VoteSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A vote in the list."""
-
-    id: UUID
-    question: str
-    circle_id: UUID
-    circle: str
-    method: VoteMethod
-    phase: VotePhase
-    opened_at: datetime
-    closes_at: datetime
-    electors_count: int
-
-
-class VoteAnswer(VoteSummary, frozen=True, kw_only=True):
-    """One vote; what comes from its ballots is null until it is counted."""
-
-    explanation: str | None
-    proposal_id: UUID | None
-    options: list[OptionAnswer]
-    policy: dict[str, Any]
-    counted_at: datetime | None
-    result: dict[str, Any] | None
-    trace_hash: str | None
-    register_seq: int | None
-
-
-class BallotAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One's own ballot, and what its receipt covers."""
-
-    marks: dict[str, Any]
-    nonce: str
-    receipt: str
-    cast_at: datetime
-    times: int
-
-
-class BallotLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A ballot of a counted vote, without its voter: one mark per option."""
-
-    receipt: str
-    college: str
-    marks: list[int]
-
-
-class VoteOpening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A vote to open; a majority without options is for or against."""
-
-    circle_id: UUID
-    question: Question
-    method: VoteMethod
-    threshold: Threshold
-    closes_at: Aware
-    explanation: Explanation = ""
-    options: Annotated[list[Label], msgspec.Meta(max_length=100)] = []
-
-
-class ProposalVoting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When the vote on a proposal closes."""
-
-    closes_at: Aware
-
-
-class BallotMarks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to mark: the number of the choice (0 abstains), or grades or ranks from 1 by the number of the option."""
-
-    choice: Small | None = None
-    grades: dict[str, Small] = {}
-    ranks: dict[str, Small] = {}
-
-
-class OptionWithdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The option to withdraw, by its number."""
-
-    number: Small
-
-
-def _summary(shown: VoteShown) -> dict[str, Any]:
-    one = shown.vote
-    return {
-        "id": one.id,
-        "question": one.question,
-        "circle_id": one.circle_id,
-        "circle": shown.circle_name,
-        "method": one.method,
-        "phase": shown.phase,
-        "opened_at": one.opened_at,
-        "closes_at": one.closes_at,
-        "electors_count": one.electors_count,
-    }
-
-
-def _shown(shown: VoteShown, *, member: bool = True) -> VoteAnswer:
-    one = shown.vote
-    return VoteAnswer(
-        **_summary(shown),
-        explanation=one.explanation if member else None,
-        proposal_id=one.proposal_id if member else None,
-        options=[
-            OptionAnswer(
-                number=option.number,
-                label=option.label,
-                is_default=option.is_default,
-                withdrawn_at=option.withdrawn_at,
-            )
-            for option in shown.options
-        ],
-        policy=one.policy,
-        counted_at=one.counted_at,
-        result=outcome_shown(one),
-        trace_hash=one.trace_hash,
-        register_seq=one.register_seq,
-    )
-
-
-def _ballot(ballot: urn.Ballot) -> BallotAnswer:
-    return BallotAnswer(
-        marks=ballot.marks,
-        nonce=ballot.nonce,
-        receipt=ballot.receipt,
-        cast_at=ballot.cast_at,
-        times=ballot.times,
-    )
-
 
 @api_get(VOTES, operation_id="votes", summary="List votes", public=True)
 async def votes(
@@ -186,10 +58,19 @@ async def votes(
         after=(cursor[0], cursor[1]) if cursor else None,
         limit=limit + 1,
     )
-    items = [VoteSummary(**_summary(one)) for one in found[:limit]]
+    items = [VoteSummary(**summary(one)) for one in found[:limit]]
     more = len(found) > limit
     standing = 0 if more and items[-1].phase is VotePhase.COUNTED else 1
     return Page(items=items, next=encode_cursor(standing, items[-1].id) if more else None)
+
+
+@api_get(VOTES + "/to-cast", operation_id="votes_to_cast", summary="List the votes that wait for one")
+async def votes_to_cast(visit: NamedDependency[Visit]) -> Page[VoteWaiting]:
+    """List the open votes that wait for one's own ballot (at most 20), the first to close first."""
+    found = await rolls.votes_to_cast(visit.db, actor=visit.member_with(READ))
+    return Page(
+        items=[VoteWaiting(id=one.vote_id, question=one.question, closes_at=one.closes_at) for one in found]
+    )
 
 
 @api_get(VOTE, operation_id="vote", summary="Read a vote", public=True)
@@ -197,7 +78,7 @@ async def vote(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> VoteAn
     """Read one vote; a stranger reads those counted."""
     actor = visit.member_with(READ) if visit.member else None
     found = await verbs.vote(visit.db, tenant_id=visit.here.tenant_id, actor=actor, vote_id=vote_id)
-    return _shown(found, member=actor is not None)
+    return shown_to(found, member=actor is not None)
 
 
 @api_post(VOTES, operation_id="open_vote", summary="Open a vote")
@@ -206,7 +87,7 @@ async def open_vote(visit: NamedDependency[Visit], data: JSONBody[VoteOpening]) 
     actor = visit.member_with(WRITE)
 
     async def work() -> VoteAnswer:
-        return _shown(await opening.open_vote(visit.db, actor=actor, **msgspec.structs.asdict(data)))
+        return shown_to(await opening.open_vote(visit.db, actor=actor, **msgspec.structs.asdict(data)))
 
     return await visit.once(work)
 
@@ -219,7 +100,7 @@ async def vote_on_proposal(
     actor = visit.member_with(WRITE)
 
     async def work() -> VoteAnswer:
-        return _shown(
+        return shown_to(
             await proposal_votes.vote_on_proposal(
                 visit.db, actor=actor, proposal_id=proposal_id, closes_at=data.closes_at
             )
@@ -234,7 +115,7 @@ async def my_ballot(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> B
     actor = visit.member_with(READ)
     await verbs.vote(visit.db, tenant_id=actor.tenant_id, actor=actor, vote_id=vote_id)
     mine = await urn.my_ballot(visit.db, actor=actor, vote_id=vote_id)
-    return _ballot(mine) if mine else None
+    return own_ballot(mine) if mine else None
 
 
 @api_post(VOTE + "/ballot", operation_id="cast_ballot", summary="Vote", status=200)
@@ -245,7 +126,7 @@ async def cast_ballot(
     actor = visit.member_with(WRITE)
 
     async def work() -> BallotAnswer:
-        return _ballot(await urn.cast_ballot(visit.db, actor=actor, vote_id=vote_id, marks=_marks(data)))
+        return own_ballot(await urn.cast_ballot(visit.db, actor=actor, vote_id=vote_id, marks=_marks(data)))
 
     return await visit.once(work, status=200)
 
@@ -271,7 +152,7 @@ async def withdraw_option(
     actor = visit.member_with(WRITE)
 
     async def work() -> VoteAnswer:
-        return _shown(
+        return shown_to(
             await option_withdrawals.withdraw_option(
                 visit.db, actor=actor, vote_id=vote_id, number=data.number
             )
@@ -286,7 +167,7 @@ async def count_vote(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> 
     actor = visit.member_with(WRITE)
 
     async def work() -> VoteAnswer:
-        return _shown(await closing.count_vote(visit.db, actor=actor, vote_id=vote_id))
+        return shown_to(await closing.count_vote(visit.db, actor=actor, vote_id=vote_id))
 
     return await visit.once(work, status=200)
 
@@ -318,6 +199,7 @@ async def vote_file(visit: NamedDependency[Visit], vote_id: FromPath[UUID]) -> d
 
 API: Final = [
     votes,
+    votes_to_cast,
     vote,
     open_vote,
     my_ballot,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from governance.rolls import VoteToCast, votes_to_cast
 from marketplace.conversations import Unread, unread_threads
 from marketplace.next_actions import NextAction
 from marketplace.waiting import OpenDispute, Waiting, open_disputes
@@ -66,6 +67,7 @@ async def tasks(
     return [
         *(_mediation(visit, one) for one in disputes if not one.is_party),
         *(_signature(visit, one) for one in to_sign),
+        *(_ballot(visit, one) for one in await votes_to_cast(visit.db, actor=actor)),
         *([_join_request(visit)] if somebody_asks else []),
         *(_unread(visit, one) for one in await unread_threads(visit.db, actor=actor)),
         *(_task(visit, one) for one in missions if one.is_mine and one.action in ASKED),
@@ -87,6 +89,16 @@ def _task(visit: Visit, one: Waiting) -> dict[str, Any]:
         "path": _mission(visit, one.mission_id),
         "action": _(button),
         "due": one.due,
+    }
+
+
+def _ballot(visit: Visit, one: VoteToCast) -> dict[str, Any]:
+    return {
+        "title": _("Un vote est ouvert : {title}", title=one.question),
+        "detail": "",
+        "path": f"/{visit.slug}/votes/{one.vote_id}",
+        "action": _("Voter"),
+        "due": one.closes_at,
     }
 
 

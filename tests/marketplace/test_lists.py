@@ -34,6 +34,7 @@ from timebank.pot_requests import ask_pot
 
 # Lists that are told elsewhere, each with the reason.
 TOLD_ELSEWHERE = {
+    "votes_to_cast": "what waits for one, on the home page; all of them are in the list of votes",
     "assemblies_to_sign": "what waits for one, on the home page; all of them are in the list of assemblies",
     "mandates_ending": "a warning on the home page; all of them are in the list of mandates",
     "unread_threads": "what waits for one, on the home page; the conversations of a mission have theirs",
