@@ -4,15 +4,12 @@ This file must never count, nor read a rule that is not in the policy.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
-from governance.ballots import GRADES, Marks, PublishedBallot
+from governance.ballots import GRADES, Marks
 from governance.counting.contest import (
-    EVERYBODY,
-    Boxes,
     Carry,
     College,
     Contest,
@@ -44,7 +41,6 @@ def contest_of(vote: Vote, options: Sequence[VoteOption], receipts: Iterable[str
         rule=_rule(vote, policy, options),
         electorate=Electorate(
             members=vote.electors_count,
-            # A ranking asks its quorum of each option against the default one.
             quorum=_share(policy.quorum_percent),
             abstention=policy.abstention,
             colleges=tuple(
@@ -71,16 +67,6 @@ def contest_of(vote: Vote, options: Sequence[VoteOption], receipts: Iterable[str
 def closing_hash(receipts: Iterable[str]) -> str:
     """SHA-256 of every receipt in alphabetical order, one to a line: hexadecimal."""
     return hashlib.sha256("\n".join(sorted(receipts)).encode()).hexdigest()
-
-
-def boxes_of(vote: Vote, options: Sequence[VoteOption], ballots: Sequence[PublishedBallot]) -> Boxes:
-    """The ballots in the marks that the count reads: equal ones together, by college."""
-    by_college = bool(vote.frozen_policy.colleges)
-    boxes: dict[str, Counter[bytes]] = {}
-    for ballot in ballots:
-        college = str(ballot.college_id) if by_college else EVERYBODY
-        boxes.setdefault(college, Counter())[marks_of(ballot.marks, options)] += 1
-    return boxes
 
 
 def marks_of(marks: Marks, options: Sequence[VoteOption]) -> bytes:

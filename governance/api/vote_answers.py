@@ -15,6 +15,8 @@ from tenants.platform.inputs import LINE_PATTERN
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=LABEL_LENGTH, pattern=LINE_PATTERN)]
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 Small = Annotated[int, msgspec.Meta(ge=0, le=99)]
+Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,2}$")]
+"""The number of an option, as a key of JSON."""
 
 
 class OptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +103,8 @@ class BallotMarks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What to mark: the number of the choice (0 abstains), or grades or ranks from 1 by the number of the option."""
 
     choice: Small | None = None
-    grades: dict[str, Small] = {}
-    ranks: dict[str, Small] = {}
+    grades: dict[Number, Small] = {}
+    ranks: dict[Number, Small] = {}
 
 
 class OptionWithdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -25,6 +25,7 @@ from governance.api.vote_answers import (
     shown_to,
     summary,
 )
+from governance.pages.votes import Standing
 from governance.votes import VotePhase
 from tenants.platform.web import (
     PAGE_LENGTH,
@@ -50,7 +51,7 @@ async def votes(
     visit: NamedDependency[Visit], limit: Limit = PAGE_LENGTH, after: After = None
 ) -> Page[VoteSummary]:
     """List votes, those not yet counted first, then the newest; a stranger sees those counted."""
-    cursor = decode_cursor(after, (int, UUID))
+    cursor = decode_cursor(after, (Standing, UUID))
     found = await verbs.votes(
         visit.db,
         tenant_id=visit.here.tenant_id,

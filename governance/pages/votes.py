@@ -40,6 +40,8 @@ Explanation = Annotated[str, msgspec.Meta(max_length=EXPLANATION_LENGTH, pattern
 Mark = Annotated[int, msgspec.Meta(ge=0, le=99)]
 ClosingTime = Annotated[str, msgspec.Meta(pattern=r"^([01]?[0-9]|2[0-3])[:h][0-5][0-9]$")]
 """A time of the day: "18:00", "18h00"."""
+Standing = Annotated[int, msgspec.Meta(ge=0, le=1)]
+"""1 before the count, 0 after it: the first key of the list."""
 VOTE_PAGE: Final = "/{cooperative:str}/votes/{vote_id:uuid}"
 
 
@@ -77,7 +79,7 @@ def ballot_fields(method: VoteMethod, numbers: tuple[int, ...]) -> type[msgspec.
 @get("/{cooperative:str}/votes", include_in_schema=False)
 async def votes_page(visit: NamedDependency[Visit], after: FromQuery[str] = "") -> Response[str]:
     """List votes, the open ones first: to members, and to anyone those that are counted."""
-    cursor = decode_cursor(after, (int, UUID))
+    cursor = decode_cursor(after, (Standing, UUID))
     found = await votes(
         visit.db,
         tenant_id=visit.here.tenant_id,
