@@ -89,37 +89,28 @@ async def messages(
     limit: int = 20,
 ) -> list[MessageShown]:
     """List a conversation, the newest first; ``before`` is the last id already read. Raises NotFound."""
-    _where, found = await conversation(
-        db, actor=actor, mission_id=mission_id, thread_id=thread_id, before=before, limit=limit
-    )
-    return found
-
-
-async def conversation(
-    db: AsyncSession,
-    *,
-    actor: Actor,
-    mission_id: UUID,
-    thread_id: UUID,
-    before: UUID | None = None,
-    limit: int = 20,
-) -> tuple[Thread, list[MessageShown]]:
-    """A thread that the actor takes part in, with its messages as ``messages`` lists them. Raises NotFound."""
     where = await thread(db, actor=actor, mission_id=mission_id, thread_id=thread_id)
+    return await messages_of(db, tenant_id=actor.tenant_id, where=where, before=before, limit=limit)
+
+
+async def messages_of(
+    db: AsyncSession, *, tenant_id: UUID, where: Thread, before: UUID | None = None, limit: int = 20
+) -> list[MessageShown]:
+    """As ``messages``, of a conversation that its reader has just been given by ``thread``, which authorises."""
     query = (
         select(Message, Membership.display_name)
         .join(Membership, and_(Membership.tenant_id == Message.tenant_id, Membership.id == Message.author_id))
         .where(
-            Message.tenant_id == actor.tenant_id,
-            Message.mission_id == mission_id,
-            Message.thread_id == thread_id,
+            Message.tenant_id == tenant_id,
+            Message.mission_id == where.mission_id,
+            Message.thread_id == where.thread_id,
         )
         .order_by(Message.id.desc())
         .limit(limit)
     )
     if before:
         query = query.where(Message.id < before)
-    return where, [
+    return [
         MessageShown(
             id=one.id,
             author=Named(one.author_id, name),

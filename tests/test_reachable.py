@@ -50,7 +50,8 @@ NOT_FOR_PEOPLE = {
     "standing": "reading: part of `hours`",
     "pot_balance": "reading: part of `pot`",
     "live_pot_balance": "reading: part of `pot`",
-    "conversation": "reading: `thread` with its `messages`",
+    "awaits_answer": "reading: part of the page of a member whom nobody has claimed",
+    "where_it_stands": "reading: where answering or reporting a review leads back to",
     "circulation": "reading: sums over `member_balances`, on the treasury page",
     "unread_notices": "reading: the number beside the menu; `notices` has `unread`",
 }

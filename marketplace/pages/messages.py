@@ -7,9 +7,10 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from marketplace.api.messages import NewMessage, NewReport, before_of
-from marketplace.conversations import mark_read, threads
-from marketplace.messages import conversation, messages, write_message
+from marketplace.api.messages import NewMessage, before_of
+from marketplace.api.reviews import NewReport
+from marketplace.conversations import mark_read, thread, threads
+from marketplace.messages import messages, messages_of, write_message
 from marketplace.reports import report_message
 from tenants.platform.forms import Done, Form, Nothing
 from tenants.platform.web import PAGE_LENGTH, csv_response, encode_cursor
@@ -57,11 +58,11 @@ async def thread_page(
 async def _page(
     visit: Visit, mission_id: UUID, thread_id: UUID, form: Form[Any], after: str = ""
 ) -> Response[str]:
-    where, found = await conversation(
+    where = await thread(visit.db, actor=visit.actor, mission_id=mission_id, thread_id=thread_id)
+    found = await messages_of(
         visit.db,
-        actor=visit.actor,
-        mission_id=mission_id,
-        thread_id=thread_id,
+        tenant_id=visit.here.tenant_id,
+        where=where,
         before=before_of(after),
         limit=PAGE_LENGTH + 1,
     )

@@ -11,7 +11,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
 
-from marketplace.api.messages import NewAnswer, NewDecision, NewReport, before_of
+from marketplace.api.messages import before_of
+from marketplace.api.reviews import NewAnswer, NewDecision, NewReport
 from marketplace.reports import Outcome, decide_report, report_review, reports
 from marketplace.review_lists import member_reviews, mission_reviews, review_counts, where_it_stands
 from marketplace.reviews import VERDICT_WORDS, ReviewTerms, answer_review, write_review
