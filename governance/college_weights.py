@@ -60,7 +60,9 @@ class WeightsRule(Rule):
         """The weights that somebody typed ("Salariés 40, Usagers 60 %", "aucun"), checked. Raises WeightsUnfit."""
         if fold(typed) in {"", fold(_("aucun")), "aucun", "none"}:
             return []
-        found = [_TYPED.fullmatch(part.strip()) for part in re.split(r"[,;\n]", typed) if part.strip()]
+        # Of many spaces one is left: the expression would try each in two places.
+        parts = [" ".join(part.split()) for part in re.split(r"[,;\n]", typed)]
+        found = [_TYPED.fullmatch(part) for part in parts if part]
         weights = [{"name": one["name"].rstrip(" :="), "weight": int(one["weight"])} for one in found if one]
         return self.check(weights if len(weights) == len(found) else None, field=field)
 

@@ -3,6 +3,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -69,6 +70,13 @@ def test_what_is_no_list_of_weights_is_refused(typed: str) -> None:
         COLLEGE_WEIGHTS.read(typed)
 
 
+def test_what_is_typed_is_read_at_once_whatever_it_is() -> None:
+    began = perf_counter()
+    with pytest.raises(WeightsUnfit):
+        COLLEGE_WEIGHTS.read("a" + " " * 10_000 + "x, b 1")
+    assert perf_counter() - began < 1
+
+
 @pytest.mark.parametrize(
     "value",
     [None, {}, 3, "A 1", [1, 2], weights(("A", 1)), weights(("A", 1), ("A ", 1)), weights(("A", True), ("B", 1)),
@@ -91,9 +99,7 @@ def test_shares_are_exact_and_make_a_whole() -> None:
     shares = shares_of(weights(("A", 1), ("B", 1), ("C", 1)))
     assert set(shares.values()) == {Fraction(1, 3)}
     assert sum(shares.values()) == 1
-    assert COLLEGE_WEIGHTS.say(THREE) == "Salariés 40 %, Usagers 35 % et Soutiens 25 %".replace(
-        " %", "\xa0%"
-    )
+    assert COLLEGE_WEIGHTS.say(THREE) == "Salariés 40 %, Usagers 35 % et Soutiens 25 %".replace(" %", "\xa0%")
 
 
 @pytest.mark.parametrize(
