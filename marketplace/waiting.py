@@ -19,6 +19,7 @@ from marketplace.amendments import asked_of, live_amendment, may_join
 from marketplace.bids import Bid, BidState
 from marketplace.deliveries import Delivery
 from marketplace.disputes import Dispute, DisputeState, DisputeStatement
+from marketplace.live_missions import missions_of
 from marketplace.mission_states import FINAL, MissionState
 from marketplace.missions import Mission
 from marketplace.next_actions import WAITING, NextAction, Position, next_action
@@ -137,6 +138,7 @@ async def waiting_missions(db: AsyncSession, *, actor: Actor) -> list[Waiting]:
         )
         .where(
             Mission.tenant_id == actor.tenant_id,
+            Mission.id.in_(missions_of(actor.tenant_id, me)),
             Mission.state.not_in(FINAL),
             or_(
                 Mission.author_id == me,
