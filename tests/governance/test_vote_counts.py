@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from governance.votes import VoteMethod, VoteShown, vote
 from tenants.notices import notices
 from tenants.platform.database import Database
 from tenants.platform.errors import NotFound
+from tenants.platform.web import encode_cursor
 from tenants.register import RegisterLine
 from tests.conftest import OpenAs
 from tests.factories import Member, api_token
@@ -363,3 +364,48 @@ async def test_a_vote_opens_runs_and_is_counted_on_its_pages(
     assert "L'emporte" in result.text or "L’emporte" in result.text
     assert "Comparaisons deux à deux" in result.text
     assert "Mardi, retirée le" in result.text
+
+
+async def test_the_api_opens_votes_and_tells_which_wait_for_one(
+    database: Database, db_as: OpenAs, bearer: Client
+) -> None:
+    coop, [anna, *_] = await polling_place(database)
+    scopes = ("governance:read", "governance:write")
+    manager = bearer(await api_token(database, coop.manager, *scopes))
+    program = bearer(await api_token(database, anna, *scopes))
+    votes = f"/{coop.slug}/votes"
+    terms = {
+        "circle_id": str(coop.tenant_id),
+        "question": "Quel jour ?",
+        "method": "majority_judgment",
+        "threshold": "more_than_half",
+        "options": ["Lundi", "Mardi"],
+        "closes_at": (datetime.now(UTC) + timedelta(days=4)).isoformat(),
+    }
+    naive = await manager.post(votes, json={**terms, "closes_at": "2030-01-01T00:00:00"})
+    assert naive.status_code == 422
+    assert (await program.post(votes, json=terms)).status_code == 403
+    made = await manager.post(votes, json=terms)
+    assert made.status_code == 201
+    one = f"{votes}/{made.json()['id']}"
+    waiting = await program.get(f"{votes}/to-cast")
+    assert [each["id"] for each in waiting.json()["items"]] == [made.json()["id"]]
+    for marks in ({"grades": {"9" * 30: 1}}, {"grades": {"3": 1}}, {"grades": {"1": 8}}, {"choice": 1}):
+        assert (await program.post(f"{one}/ballot", json=marks)).status_code == 422, marks
+    cast = await program.post(f"{one}/ballot", json={"grades": {"1": 2, "2": 5}})
+    assert cast.status_code == 200
+    assert (await program.get(f"{one}/ballot")).json()["receipt"] == cast.json()["receipt"]
+    assert (await program.get(f"{votes}/to-cast")).json()["items"] == []
+    assert (await program.post(f"{one}/count")).json()["code"] == "vote_still_open"
+    far = encode_cursor(10**12, UUID(made.json()["id"]))
+    assert (await program.get(votes, params={"after": far})).status_code == 400
+    async with database.begin(tenant=coop.tenant_id) as db:
+        shown = await vote(db, tenant_id=coop.tenant_id, actor=anna.actor, vote_id=UUID(made.json()["id"]))
+    await let_close(db_as, shown)
+    counted_now = await program.post(f"{one}/count")
+    assert counted_now.json()["result"]["winners"] == ["1"]
+    stranger = await bearer("").get(one)
+    assert stranger.json()["explanation"] is None
+    listed = await bearer("").get(f"{one}/ballots")
+    assert [each["marks"] for each in listed.json()["items"]] == [[2, 5]]
+    assert (await bearer("").get(f"{one}/file")).json()["result"]["trace"] == counted_now.json()["trace_hash"]
