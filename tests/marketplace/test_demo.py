@@ -1,10 +1,13 @@
 """The demo's stories can be told, and telling them leaves cooperatives whose hours add up."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
+from marketplace.cli import cli
 from marketplace.demo.calendar import by_day
 from marketplace.demo.rade import RADE
 from marketplace.demo.seed import seed
@@ -53,8 +56,8 @@ def test_moments_keep_their_order_when_they_are_brought_into_the_day() -> None:
     assert all(7 <= moment.hour <= 18 for moment in moments)
 
 
-async def test_the_demo_is_made_through_the_verbs_and_its_hours_add_up(
-    migrated: Settings, db_as: OpenAs
+async def test_the_demo_is_made_through_the_verbs_its_hours_add_up_and_its_votes_recount(
+    migrated: Settings, db_as: OpenAs, tmp_path: Path
 ) -> None:
     personas = await seed(migrated)
     assert len({one.cooperative for one in personas}) == 3
@@ -94,3 +97,11 @@ async def test_the_demo_is_made_through_the_verbs_and_its_hours_add_up(
             )
         ]  # fmt: skip
     assert lacking == []
+    async with db_as("platform") as db:
+        published = (await db.scalars(text("SELECT published FROM votes WHERE state = 'counted'"))).all()
+    assert len(published) >= 2
+    for number, content in enumerate(published):
+        file = tmp_path / f"{number}.json"
+        file.write_text(content, encoding="utf-8")
+        recounted = CliRunner().invoke(cli, ["recount", str(file)])
+        assert recounted.exit_code == 0, recounted.output
