@@ -71,6 +71,7 @@ async def test_a_rule_changes_by_consent_with_an_objection_on_the_pages_alone(
     assert "[ajouté" in changes
     assert "&lt;" in changes
     assert "Intègre l" in changes
+    text = ""
     for client in (bran, fanny, awa):
         last = await client.post(f"{path}/answers", data={"version": "2", "consents": "1"})
         text = await _follow(client, last)
