@@ -167,12 +167,12 @@ async def assembly_page(visit: NamedDependency[Visit], assembly_id: FromPath[UUI
 
 
 @get("/{cooperative:str}/assemblies/{assembly_id:uuid}/edit", include_in_schema=False)
-async def edit_assembly(visit: NamedDependency[Visit], assembly_id: FromPath[UUID]) -> Response[str]:
-    """Show the form to correct minutes that are not in force."""
+async def edit_assembly(visit: NamedDependency[Visit], assembly_id: FromPath[UUID]) -> Response[Any]:
+    """Show the form to correct minutes that are not in force; those that are lead back to themselves."""
     visit.actor.must_hold(*RECORDING_ROLES)
     recorded = await _find(visit, assembly_id)
     if not _is_open(recorded):
-        return await show_assembly(visit, assembly_id)
+        return visit.see_other(assembly_path(visit, assembly_id))
     values = {name: str(value) for name, value in asdict(as_held(recorded.assembly)).items()}
     form = visit.blank_form(HeldForm, version=str(recorded.assembly.version), **values)
     return visit.page("tenants/assembly_form.html", form=form, recorded=recorded)
