@@ -187,7 +187,11 @@ def _body(base_url: str, row: Any, told: Sequence[Notice]) -> str:
         if listed:
             paragraphs.append(f"{title}\n\n" + "\n".join(_lines(base_url, row.slug, listed)))
     if more := len(told) - shown:
-        paragraphs.append(ngettext("Et {n} autre notification sur le site.", "Et {n} autres notifications sur le site.", more))
+        paragraphs.append(
+            ngettext(
+                "Et {n} autre notification sur le site.", "Et {n} autres notifications sur le site.", more
+            )
+        )
     paragraphs.append(
         _("Vos notifications : {link}", link=f"{home}/notices")
         + "\n"

@@ -73,7 +73,9 @@ async def read_all(visit: NamedDependency[Visit]) -> Response[Any]:
 
     async def work() -> Done:
         count = await read_all_notices(visit.db, actor=visit.actor, newest=form.data.newest)
-        said = ngettext("{n} notification marquée comme lue.", "{n} notifications marquées comme lues.", count)
+        said = ngettext(
+            "{n} notification marquée comme lue.", "{n} notifications marquées comme lues.", count
+        )
         return Done(f"/{visit.slug}/notices", said if count else _("Tout était déjà lu."))
 
     return await visit.submit(form, work, otherwise=lambda: visit.see_other(f"/{visit.slug}/notices"))

@@ -154,7 +154,9 @@ async def confirm_email(visit: NamedDependency[Visit], token: FromPath[str]) -> 
 
     async def work() -> Done:
         own = await confirm_contact_email(visit.db, actor=visit.actor, token=token)
-        return Done(f"/{visit.slug}/profile", _("Vos notifications iront à {email}.", email=own.contact_email))
+        return Done(
+            f"/{visit.slug}/profile", _("Vos notifications iront à {email}.", email=own.contact_email)
+        )
 
     async def again() -> Response[str]:
         own = await member(visit.db, actor=visit.actor, membership_id=visit.actor.member)
