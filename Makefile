@@ -15,13 +15,16 @@ READY := $(VENV)/.ready
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
 
+# The tests wait about as much as they compute.
+WORKERS := $(shell python3 -c 'import os; print(max(3, min(6, os.cpu_count())))')
+
 .PHONY: demo test bench pictures lint types migrations check format clean
 
 demo: $(READY)  ## Everything on this machine: make demo PORT=8123 DATA=folder FRESH=1
 	@$(BIN)/archipel demo --port "$(PORT)" --data "$(DATA)" $(if $(FRESH),--fresh)
 
 test: $(READY)  ## The whole test suite, on servers of its own: make test ARGS="tests/ops -x"
-	@$(BIN)/pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
+	@$(BIN)/pytest $(or $(ARGS),--numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder)
 
 bench: $(READY)  ## The benchmarks, on servers of their own; writes .bench/latest.json
 	@$(BIN)/python -m tests.bench $(ARGS)

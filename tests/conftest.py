@@ -87,13 +87,30 @@ async def db_as(migrated: Settings, servers: Servers) -> AsyncIterator[OpenAs]:
         await pool.close()
 
 
+# These walk over every page, form or operation.
+LONGEST = {
+    "test_api_fuzz",
+    "test_bad_input",
+    "test_isolation_walk",
+    "test_looks",
+    "test_looks_on_a_phone",
+    "test_pages_walk",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files in which nothing else runs come first: once a worker is there, it handles what a test emits.
 
-    First of all the files with servers of their own, which take longest.
+    First of all the files with servers of their own, then the longest, so that no process is left with one at the end.
     """
     beside_others = {item.path for item in items if "archipel" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (item.path in beside_others, "crashes" not in item.path.parts))
+    items.sort(
+        key=lambda item: (
+            item.path in beside_others,
+            "crashes" not in item.path.parts,
+            item.path.stem not in LONGEST,
+        )
+    )
 
 
 @pytest.fixture(scope="session")

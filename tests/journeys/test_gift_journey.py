@@ -4,9 +4,13 @@ import re
 
 from playwright.async_api import expect
 
+from tenants.actors import Role
 from tenants.platform.database import Database
+from tests.factories import give_mandate
 from tests.journeys.conftest import Visitor, fits, shoot
 from tests.marketplace.stories import HOUR, balance, village
+
+HOURS_GIVEN = re.compile(r"1\sh\s30")
 
 
 async def test_a_gift_to_the_pot_leaves_the_giver_and_shows_in_the_pot(
@@ -35,7 +39,13 @@ async def test_a_gift_to_the_pot_leaves_the_giver_and_shows_in_the_pot(
         await page.goto(f"{home}/pot")
         await fits(page)
         await shoot(page, "pot")
-        await expect(page.locator("main")).to_contain_text(re.compile(r"1\sh\s30"))
+        # What the pot holds is told to its keepers at once, and to all with the month's statement.
+        await expect(page.locator("main")).not_to_contain_text(HOURS_GIVEN)
         await page.goto(f"{home}/hours")
+        await expect(page.locator("main")).to_contain_text(HOURS_GIVEN)
         await expect(page.locator("main")).to_contain_text("Pour ceux qui débutent")
+    steward = await give_mandate(database, scene.coop, scene.bidder, Role.STEWARD)
+    async with visitor(steward) as page:
+        await page.goto(f"{home}/pot")
+        await expect(page.locator("main")).to_contain_text(HOURS_GIVEN)
     assert await balance(database, scene.author) == (-HOUR - 30, 0)
