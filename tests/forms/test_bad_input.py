@@ -71,7 +71,7 @@ async def walk(database: Database, db_as: OpenAs, migrated: Settings, archipel: 
 
 
 async def rows(db_as: OpenAs, scene: Scene) -> Counter[str]:
-    """How many rows of each table the cooperative has; what the worker does after an earlier one may still arrive."""
+    """How many rows of each table the cooperative has; what the worker or the clock does may still arrive."""
     async with db_as("postgres") as db:
         tables = (
             await db.scalars(
@@ -86,7 +86,15 @@ async def rows(db_as: OpenAs, scene: Scene) -> Counter[str]:
             f"SELECT '{table}', count(*) FROM \"{table}\" WHERE tenant_id = :tenant" for table in tables
         )
         found = await db.execute(text(counted), {"tenant": scene.home.tenant_id})
-        still = {"outbox", "notices", "notice_mails", "mails", "mission_rounds", "member_activity"}
+        still = {
+            "outbox",
+            "notices",
+            "notice_mails",
+            "mails",
+            "mission_rounds",
+            "member_activity",
+            "clock_ticks",
+        }
         return Counter({table: count for table, count in found.all() if table not in still})
 
 

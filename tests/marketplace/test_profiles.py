@@ -97,7 +97,12 @@ async def everything_read(
 
 
 def fields_in(pages: str) -> set[str]:
-    return {field for field, traces in TRACES.items() if any(trace in pages for trace in traces)}
+    # As words of their own: an identifier may hold any three digits.
+    return {
+        field
+        for field, traces in TRACES.items()
+        if any(re.search(rf"(?<![\w-]){re.escape(trace)}(?![\w-])", pages) for trace in traces)
+    }
 
 
 CONTACT = {"email", "phone"}
